@@ -1,0 +1,1 @@
+//! Which rulesets are live?

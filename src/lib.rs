@@ -1,0 +1,19 @@
+//! geotopics reads news articles and answers with geopolitical topic labels, each with a score and the words
+//! that prove it, by keyword scoring rules that an analyst writes in config files.
+//!
+//! Each module answers one question and imports only what stands to its left:
+//!
+//! ```text
+//! text <- rules <- engine <- quality <- catalog <- wire <- service <- cli
+//! ```
+
+#![cfg_attr(test, allow(clippy::print_stdout))]
+
+pub mod catalog;
+pub mod engine;
+pub mod quality;
+pub mod rules;
+pub mod text;
+
+pub use engine::{Classification, Classifier, Document, Scratch};
+pub use rules::{Diagnostic, Ruleset, Source};
