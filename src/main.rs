@@ -1,1 +1,3 @@
+//! The `geotopics` program: see `geotopics --help`.
+
 fn main() {}
