@@ -4,16 +4,14 @@ use crate::engine::{Classifier, Document, Explanation, Reason, Scratch, TopicExp
 use crate::rules::{Example, Ruleset};
 
 /// An `[[example]]` that does not come out as its author says.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct FailedExample {
     /// The topic's file, below the ruleset's folder.
     pub path: String,
-    /// Line of `[[example]]` in that file, from 1.
-    pub line: u32,
     /// The topic's id.
     pub topic: String,
-    /// Whether the author says that the topic is a label; here, the opposite came out.
-    pub expected: bool,
+    /// What the author wrote; the opposite of its `label` came out.
+    pub example: Example,
     /// What a missing label failed; none where the label is one too many.
     pub reason: Option<Reason>,
     /// Its score, points and threshold, and the rules that have hits.
@@ -28,7 +26,13 @@ pub fn failed_examples(ruleset: &Ruleset, classifier: &Classifier) -> Vec<Failed
     for (number, topic) in ruleset.topics.iter().enumerate() {
         for example in &topic.examples {
             let metadata: Vec<_> = example.metadata.iter().map(|(key, value)| (&**key, &**value)).collect();
-            let document = document(example, &metadata);
+            let document = Document {
+                title: &example.title,
+                text: &example.text,
+                language: example.language.as_deref().unwrap_or(""),
+                published: example.published.map(|day| day * 24 * 60 * 60),
+                metadata: &metadata,
+            };
             let labels = classifier.classify(&document, &mut scratch).labels;
             if labels.iter().any(|label| label.topic as usize == number) == example.label {
                 continue;
@@ -37,26 +41,14 @@ pub fn failed_examples(ruleset: &Ruleset, classifier: &Classifier) -> Vec<Failed
             let Some(explanation) = topics.into_iter().nth(number) else { continue };
             failed.push(FailedExample {
                 path: topic.path.clone(),
-                line: example.line,
                 topic: topic.id.to_string(),
-                expected: example.label,
+                example: example.clone(),
                 reason: missing(&explanation),
                 explanation,
             });
         }
     }
     failed
-}
-
-/// The document that an example describes; a bare date is that day's first second, UTC.
-fn document<'a>(example: &'a Example, metadata: &'a [(&'a str, &'a str)]) -> Document<'a> {
-    Document {
-        title: &example.title,
-        text: &example.text,
-        language: example.language.as_deref().unwrap_or(""),
-        published: example.published.map(|day| day * 24 * 60 * 60),
-        metadata,
-    }
 }
 
 /// What keeps a topic from being a label.
