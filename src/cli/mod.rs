@@ -8,6 +8,7 @@ mod init;
 mod input;
 mod output;
 mod record;
+mod remote;
 mod rules;
 mod serve;
 mod table;

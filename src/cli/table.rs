@@ -2,7 +2,11 @@
 
 use super::output::{Paint, Style, one_line};
 use super::record::Record;
-use crate::wire::proto::geotopics::v1::{Classification, Evidence, Field, Label, NearMissReason};
+use crate::wire::proto::geotopics::v1::{
+    Classification, ClassifyResult, DocumentError, Evidence, Field, Label, NearMissReason, classify_result::Outcome,
+};
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fmt::{self, Write};
 
 /// Cells of a full bar: a score of 1.
@@ -13,8 +17,20 @@ const PROOFS: usize = 6;
 const PROOF: usize = 40;
 const TITLE: usize = 90;
 
-/// Writes a block: the id, then each label with its score and the words that prove it.
-pub(super) fn write_classification(
+/// Writes a block for a document: its id, then each label with its score and the words that prove it, or what went wrong.
+pub(super) fn write(out: &mut String, record: &Record<'_>, result: &ClassifyResult, paint: Paint) {
+    let done = match &result.outcome {
+        Some(Outcome::Classification(classification)) => write_classification(out, record, classification, paint),
+        Some(Outcome::Error(DocumentError { document_id, status })) => {
+            let message = status.as_ref().map_or("", |status| &status.message);
+            write_error(out, document_id, message, paint)
+        }
+        None => Ok(()),
+    };
+    debug_assert!(done.is_ok(), "writing to a string cannot fail");
+}
+
+fn write_classification(
     out: &mut String, record: &Record<'_>, classification: &Classification, paint: Paint,
 ) -> fmt::Result {
     write!(out, "{}", paint.paint(Style::Bold, one_line(&record.id, TITLE)))?;
@@ -45,8 +61,7 @@ pub(super) fn write_classification(
     writeln!(out)
 }
 
-/// Writes a block for a document that could not be classified.
-pub(super) fn write_error(out: &mut String, document_id: &str, message: &str, paint: Paint) -> fmt::Result {
+fn write_error(out: &mut String, document_id: &str, message: &str, paint: Paint) -> fmt::Result {
     writeln!(out, "{}", paint.paint(Style::Bold, one_line(document_id, TITLE)))?;
     writeln!(out, "  {} {}\n", paint.paint(Style::Bad, "error:"), one_line(message, usize::MAX))
 }
@@ -58,30 +73,36 @@ fn bar(score: f64) -> String {
 
 /// The different words of a label's evidence, what counts most first; those against it with a minus.
 fn proofs(record: &Record<'_>, label: &Label) -> String {
-    let mut found: Vec<(String, &str, usize)> = Vec::new();
+    let mut shown: Vec<(String, usize)> = Vec::new();
+    let mut numbers: BTreeMap<String, usize> = BTreeMap::new();
     for evidence in &label.evidence {
+        let sign = if evidence.points < 0.0 { "−" } else { "" };
         for words in words(record, evidence) {
-            let key = words.to_lowercase();
-            let sign = if evidence.points < 0.0 { "−" } else { "" };
-            match found.iter_mut().find(|(known, of, _)| known.to_lowercase() == key && *of == sign) {
-                Some((_, _, times)) => *times += 1,
-                None => found.push((words, sign, 1)),
+            let new = numbers.len();
+            match numbers.entry(format!("{sign}{}", words.to_lowercase())) {
+                Entry::Occupied(known) => {
+                    if let Some((_, times)) = shown.get_mut(*known.get()) {
+                        *times += 1;
+                    }
+                }
+                Entry::Vacant(unknown) => {
+                    unknown.insert(new);
+                    if new < PROOFS {
+                        shown.push((format!("{sign}{words}"), 1));
+                    }
+                }
             }
         }
     }
-    let more = found.len().saturating_sub(PROOFS);
-    let mut shown: Vec<_> = found
+    let more = numbers.len() - shown.len();
+    let mut proofs: Vec<_> = shown
         .into_iter()
-        .take(PROOFS)
-        .map(|(words, sign, times)| {
-            let times = if times > 1 { format!(" ×{times}") } else { String::new() };
-            format!("{sign}{words}{times}")
-        })
+        .map(|(words, times)| if times > 1 { format!("{words} ×{times}") } else { words })
         .collect();
     if more > 0 {
-        shown.push(format!("and {more} more"));
+        proofs.push(format!("and {more} more"));
     }
-    shown.join(" · ")
+    proofs.join(" · ")
 }
 
 fn words(record: &Record<'_>, evidence: &Evidence) -> Vec<String> {
