@@ -1,3 +1,7 @@
 //! The `geotopics` program: see `geotopics --help`.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    geotopics::cli::main()
+}

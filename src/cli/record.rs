@@ -148,7 +148,7 @@ impl<'de> Visitor<'de> for RecordVisitor {
 pub fn seconds(time: &str) -> Option<i64> {
     if time.len() == "2024-05-31".len() {
         let date: jiff::civil::Date = time.parse().ok()?;
-        return date.to_zoned(jiff::tz::TimeZone::UTC).ok().map(|zoned| zoned.timestamp().as_second());
+        return jiff::tz::Offset::UTC.to_timestamp(date.at(0, 0, 0, 0)).ok().map(jiff::Timestamp::as_second);
     }
     let time: jiff::Timestamp = time.parse().ok()?;
     i64::try_from(time.as_nanosecond().div_euclid(1_000_000_000)).ok()

@@ -4,8 +4,12 @@ use super::classify::{Tally, View};
 use super::input::{Batch, Inputs};
 use super::output::Failure;
 use super::record::Record;
-use crate::wire::proto::geotopics::v1::classification_service_client::ClassificationServiceClient;
-use crate::wire::proto::geotopics::v1::{ClassifyOptions, ClassifyResult, ClassifyStreamRequest, Document};
+use crate::wire::proto::google::protobuf::Timestamp;
+use crate::wire::v1::classification_service_client::ClassificationServiceClient;
+use crate::wire::v1::document::MetadataEntry;
+use crate::wire::v1::{ClassifyOptions, ClassifyStreamRequest, Document};
+use bytes::Bytes;
+use std::borrow::Cow;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
@@ -53,8 +57,7 @@ async fn stream(
             return Err(Failure::Message(format!("{url}: the server ended the stream")));
         };
         let mut results = answer.results.into_iter();
-        let answers = view.answers(&batch, |_| results.next().unwrap_or_default());
-        answers.print(tally)?;
+        view.answer(&batch, |_| results.next().unwrap_or_default()).print(tally)?;
     }
     Ok(())
 }
@@ -75,13 +78,15 @@ fn cause(error: &dyn std::error::Error) -> String {
 }
 
 fn message(record: Record<'_>) -> Document {
+    let bytes = |text: Cow<'_, str>| Bytes::from(text.into_owned());
+    let entry = |(key, value)| MetadataEntry { key: bytes(key), value: bytes(value) };
     Document {
-        id: record.id.into_owned().into(),
-        title: record.title.unwrap_or_default().into_owned().into(),
-        text: record.text.unwrap_or_default().into_owned().into(),
-        language: record.language.into_owned().into(),
-        published: record.published.map(|seconds| prost_types::Timestamp { seconds, nanos: 0 }),
-        // Of equal keys the first counts, and a map keeps the last.
-        metadata: record.metadata.into_iter().rev().map(|(key, value)| (key.into_owned(), value.into_owned())).collect(),
+        id: bytes(record.id),
+        title: bytes(record.title.unwrap_or_default()),
+        text: bytes(record.text.unwrap_or_default()),
+        language: bytes(record.language),
+        published: record.published.map(|seconds| Timestamp { seconds, nanos: 0 }),
+        // Of equal keys the first counts in a record, and the last in a message.
+        metadata: record.metadata.into_iter().rev().map(entry).collect(),
     }
 }
