@@ -14,6 +14,8 @@ pub mod engine;
 pub mod quality;
 pub mod rules;
 pub mod text;
+#[cfg(feature = "server")]
+pub mod wire;
 
 pub use engine::{Classification, Classifier, Document, Scratch};
 pub use rules::{Diagnostic, Ruleset, Source};
