@@ -10,10 +10,14 @@
 #![cfg_attr(test, allow(clippy::print_stdout))]
 
 pub mod catalog;
+#[cfg(feature = "server")]
+pub mod cli;
 pub mod engine;
 pub mod quality;
 pub mod rules;
 pub mod text;
+#[cfg(feature = "server")]
+pub mod wire;
 
 pub use engine::{Classification, Classifier, Document, Scratch};
 pub use rules::{Diagnostic, Ruleset, Source};
