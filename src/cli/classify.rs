@@ -5,6 +5,7 @@ use super::output::{self, Failure, Paint, Status, count};
 use super::record::Record;
 use super::{remote, rules, table};
 use crate::engine::{Classifier, Scratch};
+use crate::wire::proto::google::rpc;
 use crate::wire::v1::classify_result::Outcome;
 use crate::wire::v1::{ClassifyOptions, ClassifyResult, DocumentError, EvidenceDetail, OffsetUnit};
 use crate::wire::{self, Answers, Options};
@@ -138,7 +139,11 @@ pub(super) struct Tally {
 
 impl View {
     /// Answers each document of a batch in its place; `classify` is asked for those that could be read.
-    pub(super) fn answer(self, batch: &Batch, mut classify: impl FnMut(&Record<'_>) -> ClassifyResult) -> Printout {
+    pub(super) fn answer(
+        self,
+        batch: &Batch,
+        mut classify: impl FnMut(&Record<'_>) -> ClassifyResult,
+    ) -> Printout {
         let mut printout = Printout::default();
         for record in batch.records() {
             let (record, result) = match record {
@@ -166,7 +171,7 @@ impl View {
 
 /// The result of a document that could not be read.
 fn failed(Fault { document_id, message }: Fault) -> ClassifyResult {
-    let status = wire::Status { code: tonic::Code::InvalidArgument.into(), message, details: Vec::new() };
+    let status = rpc::Status { code: tonic::Code::InvalidArgument.into(), message, details: Vec::new() };
     let error = DocumentError { document_id, status: Some(status) };
     ClassifyResult { outcome: Some(Outcome::Error(error)) }
 }
@@ -194,7 +199,11 @@ type Work = (Batch, SyncSender<Printout>);
 /// Classifies on all cores. One thread reads batches, workers answer them as they come, and this thread prints the answers in
 /// the order of the batches; each waits for the next when it is too far ahead, so that memory stays bounded.
 fn in_process(
-    classifier: Classifier, options: ClassifyOptions, inputs: Inputs, view: View, tally: &mut Tally,
+    classifier: Classifier,
+    options: ClassifyOptions,
+    inputs: Inputs,
+    view: View,
+    tally: &mut Tally,
 ) -> Result<(), Failure> {
     let unsound = |fault: wire::Fault| Failure::Message(fault.to_string());
     let options = Options::new(options).map_err(unsound)?;
@@ -224,7 +233,8 @@ fn in_process(
         }
     });
     for printout in ordered {
-        let printout = printout?.recv().map_err(|_| Failure::Message("a worker died: please report it".to_owned()))?;
+        let printout =
+            printout?.recv().map_err(|_| Failure::Message("a worker died: please report it".to_owned()))?;
         printout.print(tally)?;
     }
     Ok(())

@@ -20,7 +20,11 @@ const IN_FLIGHT: usize = 8;
 
 /// Sends documents through one ClassifyStream, a batch a message, and prints the answers in order.
 pub(super) fn classify(
-    url: &str, options: ClassifyOptions, inputs: Inputs, view: View, tally: &mut Tally,
+    url: &str,
+    options: ClassifyOptions,
+    inputs: Inputs,
+    view: View,
+    tally: &mut Tally,
 ) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -33,10 +37,15 @@ pub(super) fn classify(
 }
 
 async fn stream(
-    url: &str, options: ClassifyOptions, inputs: Inputs, view: View, tally: &mut Tally,
+    url: &str,
+    options: ClassifyOptions,
+    inputs: Inputs,
+    view: View,
+    tally: &mut Tally,
 ) -> Result<(), Failure> {
     let refused = |status: Status| Failure::Message(format!("{url}: {}", status.message()));
-    let mut client = ClassificationServiceClient::new(connect(url).await?).max_decoding_message_size(usize::MAX);
+    let mut client =
+        ClassificationServiceClient::new(connect(url).await?).max_decoding_message_size(usize::MAX);
     let (requests, outgoing) = mpsc::channel(IN_FLIGHT);
     let (batches, mut sent) = mpsc::channel(IN_FLIGHT);
     std::thread::spawn(move || {
@@ -50,7 +59,8 @@ async fn stream(
             batches.blocking_send(Err(failure)).ok();
         }
     });
-    let mut answers = client.classify_stream(ReceiverStream::new(outgoing)).await.map_err(refused)?.into_inner();
+    let mut answers =
+        client.classify_stream(ReceiverStream::new(outgoing)).await.map_err(refused)?.into_inner();
     while let Some(batch) = sent.recv().await {
         let batch: Batch = batch?;
         let Some(answer) = answers.message().await.map_err(refused)? else {
@@ -64,8 +74,12 @@ async fn stream(
 
 async fn connect(url: &str) -> Result<Channel, Failure> {
     let address = if url.contains("://") { url.to_owned() } else { format!("http://{url}") };
-    let endpoint = Endpoint::from_shared(address).map_err(|error| Failure::Message(format!("{url}: {error}")))?;
-    endpoint.connect().await.map_err(|error| Failure::Message(format!("cannot reach {url}: {}", cause(&error))))
+    let endpoint =
+        Endpoint::from_shared(address).map_err(|error| Failure::Message(format!("{url}: {error}")))?;
+    endpoint
+        .connect()
+        .await
+        .map_err(|error| Failure::Message(format!("cannot reach {url}: {}", cause(&error))))
 }
 
 /// The innermost reason of an error, where the outer ones only say where it passed through.

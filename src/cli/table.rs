@@ -3,7 +3,8 @@
 use super::output::{Paint, Style, one_line};
 use super::record::Record;
 use crate::wire::v1::{
-    Classification, ClassifyResult, DocumentError, Evidence, Field, Label, NearMissReason, classify_result::Outcome,
+    Classification, ClassifyResult, DocumentError, Evidence, Field, Label, NearMissReason,
+    classify_result::Outcome,
 };
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -19,10 +20,15 @@ const TITLE: usize = 90;
 
 /// Writes a block for a document: its id, then each label with its score and the words that prove it, or what went wrong.
 pub(super) fn write(
-    out: &mut Vec<u8>, record: &Record<'_>, result: &ClassifyResult, paint: Paint,
+    out: &mut Vec<u8>,
+    record: &Record<'_>,
+    result: &ClassifyResult,
+    paint: Paint,
 ) -> io::Result<()> {
     match &result.outcome {
-        Some(Outcome::Classification(classification)) => write_classification(out, record, classification, paint),
+        Some(Outcome::Classification(classification)) => {
+            write_classification(out, record, classification, paint)
+        }
         Some(Outcome::Error(DocumentError { document_id, status })) => {
             let message = status.as_ref().map_or("", |status| &status.message);
             write_error(out, document_id, message, paint)
@@ -32,7 +38,10 @@ pub(super) fn write(
 }
 
 fn write_classification(
-    out: &mut Vec<u8>, record: &Record<'_>, classification: &Classification, paint: Paint,
+    out: &mut Vec<u8>,
+    record: &Record<'_>,
+    classification: &Classification,
+    paint: Paint,
 ) -> io::Result<()> {
     write!(out, "{}", paint.paint(Style::Bold, one_line(&record.id, TITLE)))?;
     match record.title.as_deref() {
@@ -53,8 +62,8 @@ fn write_classification(
             NearMissReason::Exclude => "`exclude` has a hit",
         };
         let bar = paint.paint(Style::Dim, bar(miss.score));
-        let reason = paint.paint(Style::Dim, format_args!("no label: {reason}"));
-        writeln!(out, "  {:width$}  {bar} {:.3}  {reason}", miss.topic, miss.score)?;
+        let reason = paint.paint(Style::Dim, reason);
+        writeln!(out, "  {:width$}  {bar} {:.3}  no label: {reason}", miss.topic, miss.score)?;
     }
     if classification.labels.is_empty() {
         writeln!(out, "  {}", paint.paint(Style::Dim, "no labels"))?;
@@ -114,5 +123,7 @@ fn words(record: &Record<'_>, evidence: &Evidence) -> Vec<String> {
     };
     let field = field.unwrap_or("");
     let spans = evidence.spans.iter();
-    spans.map(|span| one_line(field.get(span.start as usize..span.end as usize).unwrap_or(""), PROOF)).collect()
+    spans
+        .map(|span| one_line(field.get(span.start as usize..span.end as usize).unwrap_or(""), PROOF))
+        .collect()
 }
