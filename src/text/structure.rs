@@ -18,55 +18,6 @@ pub enum Break {
     Paragraph,
 }
 
-/// Sentence and paragraph numbers of the words of a text, from 0. Empty until [`Structure::fill`].
-#[derive(Clone, Debug, Default)]
-pub struct Structure {
-    sentences: Vec<u32>,
-    paragraphs: Vec<u32>,
-}
-
-impl Structure {
-    /// Forgets the text.
-    pub fn clear(&mut self) {
-        self.sentences.clear();
-        self.paragraphs.clear();
-    }
-
-    /// Numbers the sentences and paragraphs of `text`, whose words are `words`. Does nothing when that was done before.
-    pub fn fill(&mut self, text: &str, words: &[Span]) {
-        if self.sentences.len() == words.len() {
-            return;
-        }
-        let (mut sentence, mut paragraph) = (0, 0);
-        for (i, &word) in words.iter().enumerate() {
-            if i > 0 {
-                match break_between(text, words[i - 1], word) {
-                    Break::None => {}
-                    Break::Sentence => sentence += 1,
-                    Break::Paragraph => {
-                        sentence += 1;
-                        paragraph += 1;
-                    }
-                }
-            }
-            self.sentences.push(sentence);
-            self.paragraphs.push(paragraph);
-        }
-    }
-
-    /// The number of the sentence of each word.
-    #[must_use]
-    pub fn sentences(&self) -> &[u32] {
-        &self.sentences
-    }
-
-    /// The number of the paragraph of each word.
-    #[must_use]
-    pub fn paragraphs(&self) -> &[u32] {
-        &self.paragraphs
-    }
-}
-
 /// What ends between two neighbouring words of a text.
 #[must_use]
 pub fn break_between(text: &str, before: Span, after: Span) -> Break {
