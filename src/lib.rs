@@ -12,9 +12,13 @@
 pub mod catalog;
 #[cfg(feature = "server")]
 pub mod cli;
+#[deny(clippy::disallowed_methods, clippy::disallowed_types)]
 pub mod engine;
+#[deny(clippy::disallowed_methods, clippy::disallowed_types)]
 pub mod quality;
+#[deny(clippy::disallowed_methods, clippy::disallowed_types)]
 pub mod rules;
+#[deny(clippy::disallowed_methods, clippy::disallowed_types)]
 pub mod text;
 #[cfg(feature = "server")]
 pub mod wire;

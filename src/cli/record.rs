@@ -101,11 +101,10 @@ fn utf8(bytes: &[u8]) -> Result<&str, String> {
 
 /// serde_json's message with the column alone, since each document is one line to it.
 fn without_line(error: &serde_json::Error) -> String {
+    let kind = if error.is_data() { "" } else { "not JSON: " };
     let message = error.to_string();
-    match message.rsplit_once(" at line ") {
-        Some((message, _)) => format!("{message} at column {}", error.column()),
-        None => message,
-    }
+    let message = message.rsplit_once(" at line ").map_or(&*message, |(message, _)| message);
+    format!("{kind}{message} at column {}", error.column())
 }
 
 struct RecordVisitor;
