@@ -142,9 +142,9 @@ fn read(
             chunk => chunk?,
         };
         let last_break = memchr::memrchr(b'\n', chunk);
-        let length = last_break.map_or(chunk.len(), |end| end + 1);
-        let at_end = chunk.is_empty();
-        lines.extend_from_slice(&chunk[..length]);
+        let whole = last_break.map_or(chunk, |last| chunk.split_at(last + 1).0);
+        let (at_end, length) = (chunk.is_empty(), whole.len());
+        lines.extend_from_slice(whole);
         input.consume(length);
         let content = if last_break.is_some() || at_end && !lines.is_empty() {
             Content::Lines(std::mem::take(&mut lines))
