@@ -1,6 +1,9 @@
 //! Which language is it, and what are the stems of its words?
 
+use super::{bare, words};
+use snowball_stemmers_rs::{Algorithm, Stemmer};
 use std::fmt;
+use whatlang::Lang;
 
 /// A language tag, by its first part and in lower case: `en` for `en-US` and `EN_us`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -44,21 +47,181 @@ impl fmt::Debug for Language {
     }
 }
 
+/// Detection looks at no more than so many characters of title and text.
+const LOOKED_AT: usize = 600;
+/// With fewer words than this, detection is never sure.
+const MIN_WORDS: usize = 8;
+
 /// The language of a document that does not say it; none where detection is not sure.
+///
+/// By letter trigrams and alphabets (crate whatlang) over the first 600 characters of title and text.
 #[must_use]
 pub fn detect(title: &str, text: &str) -> Option<Language> {
-    _ = (title, text);
-    None
+    let mut sample: String = title.chars().take(LOOKED_AT).collect();
+    let left = LOOKED_AT.saturating_sub(sample.chars().count() + 1);
+    sample.push('\n');
+    sample.extend(text.chars().take(left));
+    words(&sample).nth(MIN_WORDS - 1)?;
+    let info = whatlang::detect(&sample)?;
+    if info.is_reliable() { Language::of_tag(tag(info.lang())) } else { None }
+}
+
+/// The shortest ISO 639 code of a language.
+fn tag(lang: Lang) -> &'static str {
+    match lang {
+        Lang::Afr => "af",
+        Lang::Aka => "ak",
+        Lang::Amh => "am",
+        Lang::Ara => "ar",
+        Lang::Aze => "az",
+        Lang::Bel => "be",
+        Lang::Ben => "bn",
+        Lang::Bul => "bg",
+        Lang::Cat => "ca",
+        Lang::Ces => "cs",
+        Lang::Cmn => "zh",
+        Lang::Cym => "cy",
+        Lang::Dan => "da",
+        Lang::Deu => "de",
+        Lang::Ell => "el",
+        Lang::Eng => "en",
+        Lang::Epo => "eo",
+        Lang::Est => "et",
+        Lang::Fin => "fi",
+        Lang::Fra => "fr",
+        Lang::Guj => "gu",
+        Lang::Heb => "he",
+        Lang::Hin => "hi",
+        Lang::Hrv => "hr",
+        Lang::Hun => "hu",
+        Lang::Hye => "hy",
+        Lang::Ind => "id",
+        Lang::Ita => "it",
+        Lang::Jav => "jv",
+        Lang::Jpn => "ja",
+        Lang::Kan => "kn",
+        Lang::Kat => "ka",
+        Lang::Khm => "km",
+        Lang::Kor => "ko",
+        Lang::Lat => "la",
+        Lang::Lav => "lv",
+        Lang::Lit => "lt",
+        Lang::Mal => "ml",
+        Lang::Mar => "mr",
+        Lang::Mkd => "mk",
+        Lang::Mya => "my",
+        Lang::Nep => "ne",
+        Lang::Nld => "nl",
+        Lang::Nob => "nb",
+        Lang::Ori => "or",
+        Lang::Pan => "pa",
+        Lang::Pes => "fa",
+        Lang::Pol => "pl",
+        Lang::Por => "pt",
+        Lang::Ron => "ro",
+        Lang::Rus => "ru",
+        Lang::Sin => "si",
+        Lang::Slk => "sk",
+        Lang::Slv => "sl",
+        Lang::Sna => "sn",
+        Lang::Spa => "es",
+        Lang::Srp => "sr",
+        Lang::Swe => "sv",
+        Lang::Tam => "ta",
+        Lang::Tel => "te",
+        Lang::Tgl => "tl",
+        Lang::Tha => "th",
+        Lang::Tuk => "tk",
+        Lang::Tur => "tr",
+        Lang::Ukr => "uk",
+        Lang::Urd => "ur",
+        Lang::Uzb => "uz",
+        Lang::Vie => "vi",
+        Lang::Yid => "yi",
+        Lang::Zul => "zu",
+    }
 }
 
 /// Whether there is a Snowball stemmer for a language.
 #[must_use]
 pub fn stemmed(language: Language) -> bool {
-    stem(language, "word").is_some()
+    algorithm(language).is_some()
 }
 
 /// The stem of a [`folded`](super::folded) word, in bare form; none for a language without a Snowball stemmer.
 #[must_use]
 pub fn stem(language: Language, folded: &str) -> Option<String> {
-    (language == Language::ENGLISH).then(|| folded.to_owned())
+    Some(bare(&Stemmer::create(algorithm(language)?).stem(folded)))
+}
+
+/// The current Snowball stemmer of a language, by its ISO 639 codes.
+fn algorithm(language: Language) -> Option<Algorithm> {
+    Some(match language.as_str() {
+        "ar" | "ara" => Algorithm::Arabic,
+        "ca" | "cat" => Algorithm::Catalan,
+        "cs" | "ces" => Algorithm::Czech,
+        "da" | "dan" => Algorithm::Danish,
+        "de" | "deu" => Algorithm::German,
+        "el" | "ell" => Algorithm::Greek,
+        "en" | "eng" => Algorithm::English,
+        "eo" | "epo" => Algorithm::Esperanto,
+        "es" | "spa" => Algorithm::Spanish,
+        "et" | "est" => Algorithm::Estonian,
+        "eu" | "eus" => Algorithm::Basque,
+        "fa" | "fas" | "pes" => Algorithm::Persian,
+        "fi" | "fin" => Algorithm::Finnish,
+        "fr" | "fra" => Algorithm::French,
+        "ga" | "gle" => Algorithm::Irish,
+        "hi" | "hin" => Algorithm::Hindi,
+        "hu" | "hun" => Algorithm::Hungarian,
+        "hy" | "hye" => Algorithm::Armenian,
+        "id" | "ind" => Algorithm::Indonesian,
+        "it" | "ita" => Algorithm::Italian,
+        "lt" | "lit" => Algorithm::Lithuanian,
+        "nb" | "nn" | "no" | "nob" | "nno" | "nor" => Algorithm::Norwegian,
+        "ne" | "nep" => Algorithm::Nepali,
+        "nl" | "nld" => Algorithm::Dutch,
+        "pl" | "pol" => Algorithm::Polish,
+        "pt" | "por" => Algorithm::Portuguese,
+        "ro" | "ron" => Algorithm::Romanian,
+        "ru" | "rus" => Algorithm::Russian,
+        "sr" | "srp" => Algorithm::Serbian,
+        "st" | "sot" => Algorithm::Sesotho,
+        "sv" | "swe" => Algorithm::Swedish,
+        "ta" | "tam" => Algorithm::Tamil,
+        "tr" | "tur" => Algorithm::Turkish,
+        "uk" | "ukr" => Algorithm::Ukrainian,
+        "yi" | "yid" => Algorithm::Yiddish,
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tags_compare_by_their_first_part() {
+        for (tag, code) in [("en", "en"), ("EN_us", "en"), ("az-Latn-AZ", "az"), ("kmr", "kmr")] {
+            assert_eq!(Language::of_tag(tag).map(|l| l.to_string()).as_deref(), Some(code));
+        }
+        for tag in ["", "und", "e", "engl", "e1"] {
+            assert_eq!(Language::of_tag(tag), None);
+        }
+    }
+
+    #[test]
+    fn stems() {
+        let stem_of = |tag: &str, word: &str| stem(Language::of_tag(tag).unwrap(), word);
+        assert_eq!(stem_of("en", "negotiating"), stem_of("en", "negotiate"));
+        assert_eq!(stem_of("ru", "переговоров"), stem_of("ru", "переговоры"));
+        assert_eq!(stem_of("zh", "x"), None);
+    }
+
+    #[test]
+    fn detection_is_sure_of_sentences_only() {
+        let russian = "Министры двух стран встретились в столице и обсудили новый договор о торговле";
+        assert_eq!(detect("", russian).unwrap().as_str(), "ru");
+        assert_eq!(detect("Министры двух стран", "встретились в столице"), None);
+    }
 }

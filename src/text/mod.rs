@@ -1,9 +1,18 @@
 //! Where are the words, and what is their bare form?
+//!
+//! [`words`] splits a text; [`bare`], [`exact`], [`folded`] and [`stem`] give the forms in which rules compare a
+//! word; [`break_between`] tells where sentences and paragraphs end. Offsets always belong to the original.
 
+mod class;
+mod forms;
 mod language;
 mod span;
-mod words;
+mod split;
+mod structure;
 
+pub(crate) use forms::bare_into;
+pub use forms::{bare, exact, folded};
 pub use language::{Language, detect, stem, stemmed};
 pub use span::Span;
-pub use words::{PatternWord, bare, exact, folded, pattern_words};
+pub use split::{PatternWord, Words, pattern_words, words};
+pub use structure::{Break, LEAD_WORDS, break_between};

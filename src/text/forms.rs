@@ -1,0 +1,172 @@
+//! The forms in which rules compare a word.
+
+use super::class::{Class, class};
+use icu_casemap::CaseMapperBorrowed;
+use icu_normalizer::{ComposingNormalizerBorrowed, DecomposingNormalizerBorrowed};
+use std::sync::LazyLock;
+
+/// The bare form, which plain terms compare: NFKC, full case folding, NFD, marks removed, NFC, special letters replaced.
+#[must_use]
+pub fn bare(word: &str) -> String {
+    let mut form = String::with_capacity(word.len());
+    bare_into(word, &mut form);
+    form
+}
+
+/// The exact form, which `=` compares: NFKC without transparent characters and without the stops of an acronym.
+#[must_use]
+pub fn exact(word: &str) -> String {
+    ComposingNormalizerBorrowed::new_nfkc().normalize(&visible(word)).into_owned()
+}
+
+/// The form from which a stem is made: the exact form under full case folding, with its diacritics.
+#[must_use]
+pub fn folded(word: &str) -> String {
+    CaseMapperBorrowed::new().fold_string(&exact(word)).into_owned()
+}
+
+/// Appends the bare form of a word to `form`.
+pub(crate) fn bare_into(word: &str, form: &mut String) {
+    let start = form.len();
+    for c in word.chars() {
+        match fold_value(c) {
+            Fold::To(to) => form.push(to),
+            Fold::Nothing => {}
+            Fold::Context => {
+                form.truncate(start);
+                form.push_str(&bare_by_definition(word));
+                return;
+            }
+        }
+    }
+}
+
+/// What a character becomes in the bare form of any word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fold {
+    /// This one character.
+    To(char),
+    /// Nothing: it is transparent, a mark that is removed, or the stop of an acronym.
+    Nothing,
+    /// Several characters, or it depends on its neighbours: see [`bare_by_definition`].
+    Context,
+}
+
+/// Folds of the Basic Multilingual Plane. All steps from NFKC to NFC act on each character alone when no character
+/// of the word composes with one before it; only marks and the jamo of Hangul do, and those are [`Fold::Context`].
+static BMP: LazyLock<Box<[Fold]>> =
+    LazyLock::new(|| (0..=0xFFFF).map(|c| char::from_u32(c).map_or(Fold::Context, look_up)).collect());
+
+/// What a character becomes in the bare form of any word.
+fn fold_value(c: char) -> Fold {
+    BMP.get(c as usize).copied().unwrap_or(Fold::Context)
+}
+
+fn look_up(c: char) -> Fold {
+    // U+0345 becomes the letter iota.
+    if c != '\u{345}' && (is_invisible(c) || is_removed(c)) {
+        return Fold::Nothing;
+    }
+    if class(c) == Class::Mark {
+        return Fold::Context;
+    }
+    let form = bare_by_definition(c.encode_utf8(&mut [0; 4]));
+    let mut chars = form.chars();
+    match (chars.next(), chars.next()) {
+        (Some(to), None) if !matches!(to, '\u{1100}'..='\u{11FF}') => Fold::To(to),
+        _ => Fold::Context,
+    }
+}
+
+/// The bare form, step by step as LANGUAGE section 2 has it.
+fn bare_by_definition(word: &str) -> String {
+    let folded = folded(word);
+    let open = DecomposingNormalizerBorrowed::new_nfd().normalize(&folded);
+    let kept: String = open.chars().filter(|&c| !is_removed(c)).collect();
+    let composed = ComposingNormalizerBorrowed::new_nfc().normalize(&kept);
+    let mut form = String::with_capacity(composed.len());
+    for c in composed.chars() {
+        match c {
+            'ə' => form.push('e'),
+            'ı' => form.push('i'),
+            'ø' => form.push('o'),
+            'ł' => form.push('l'),
+            'đ' | 'ð' => form.push('d'),
+            'ħ' => form.push('h'),
+            'ŧ' => form.push('t'),
+            'æ' => form.push_str("ae"),
+            'œ' => form.push_str("oe"),
+            'þ' => form.push_str("th"),
+            _ => form.push(c),
+        }
+    }
+    form
+}
+
+fn visible(word: &str) -> String {
+    word.chars().filter(|&c| !is_invisible(c)).collect()
+}
+
+/// Transparent, or the stop of an acronym: no other word holds a full stop.
+fn is_invisible(c: char) -> bool {
+    c == '.' || class(c) == Class::Transparent
+}
+
+fn is_removed(c: char) -> bool {
+    matches!(c,
+        '\u{300}'..='\u{36F}' | '\u{1AB0}'..='\u{1AFF}' | '\u{1DC0}'..='\u{1DFF}' | '\u{20D0}'..='\u{20FF}'
+        | '\u{FE20}'..='\u{FE2F}' | '\u{483}'..='\u{489}' | '\u{591}'..='\u{5C7}' | '\u{610}'..='\u{61A}'
+        | '\u{64B}'..='\u{65F}' | '\u{670}' | '\u{6D6}'..='\u{6ED}' | '\u{640}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_agrees_with_the_definition() {
+        let mut random = fastrand::Rng::with_seed(7);
+        let pools = [
+            (0x41, 0x17F),
+            (0x180, 0x5FF),
+            (0x600, 0x6FF),
+            (0x1E00, 0x1FFF),
+            (0x3040, 0x30FF),
+            (0x300, 0x36F),
+            (0xAC00, 0xD7A3),
+            (0xFF10, 0xFFDC),
+        ];
+        for _ in 0..200_000 {
+            let (from, to) = pools[random.usize(..pools.len())];
+            let word: String = (0..random.usize(1..6))
+                .map(|_| if random.u8(..4) == 0 { random.u32(0x300..0x370) } else { random.u32(from..=to) })
+                .filter_map(char::from_u32)
+                .collect();
+            assert_eq!(bare(&word), bare_by_definition(&word), "{word:?}");
+        }
+    }
+
+    #[test]
+    fn bare_forms() {
+        for (word, form) in [
+            ("Zəngəzur", "zengezur"),
+            ("İstanbul", "istanbul"),
+            ("ISTANBUL", "istanbul"),
+            ("Côte", "cote"),
+            ("Müller", "muller"),
+            ("Straße", "strasse"),
+            ("ＮＡＴＯ", "nato"),
+            ("ﬁn", "fin"),
+            ("Ⅳ", "iv"),
+            ("Самолёт", "самолет"),
+            ("cor\u{AD}ridor", "corridor"),
+            ("U.S", "us"),
+            ("ｶﾞ", "ガ"),
+            ("한국", "한국"),
+            ("مُحَمَّد", "محمد"),
+            ("Þór", "thor"),
+        ] {
+            assert_eq!(bare(word), form);
+        }
+    }
+}
