@@ -4,6 +4,7 @@ use super::output::{self, Failure, Paint, Status, Style, printable};
 use super::record::Record;
 use super::{input, rules, tree};
 use crate::engine::{Classifier, Explanation, Field, Reason, Scratch, TopicExplanation, TopicInfo};
+use crate::text::Span;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -166,7 +167,8 @@ fn check_topics(chosen: &[String], classifier: &Classifier) -> Result<(), Failur
     }
 }
 
-/// The text with its hits and masked words marked; where hits and masks meet, the hit shows.
+/// The text with its hits and masked words marked. A hit of several terms, such as a NEAR, is marked from its first word to its
+/// last, around the hits inside it.
 fn marked<'a>(
     text: &str,
     topics: impl Iterator<Item = &'a TopicExplanation> + Clone,
@@ -174,39 +176,49 @@ fn marked<'a>(
     paint: Paint,
 ) -> String {
     let hits = topics.clone().flat_map(|topic| &topic.rules).flat_map(|rule| &rule.hits);
-    let hits = hits.filter(|hit| hit.dropped.is_none() && hit.field == Some(field)).map(|hit| hit.span);
+    let hits = hits.filter(|hit| hit.dropped.is_none() && hit.field == Some(field));
+    let (wide, narrow): (Vec<_>, Vec<_>) = hits.partition(|hit| hit.term.contains(" … "));
     let masked = topics.flat_map(|topic| &topic.masked).filter(|(of, _)| *of == field).map(|(_, span)| *span);
-    let range = |span: crate::text::Span| span.start as usize..span.end as usize;
-    let hits = union(hits.map(range).collect());
-    let masked = union(masked.map(range).collect());
-    let masked = masked.into_iter().filter(|mask| {
-        let next = hits.partition_point(|hit| hit.end <= mask.start);
-        hits.get(next).is_none_or(|hit| mask.end <= hit.start)
-    });
-    let mut marks: Vec<_> = masked.map(|mask| (mask, Style::Masked)).collect();
-    marks.extend(hits.iter().map(|hit| (hit.clone(), Style::Hit)));
-    marks.sort_by_key(|(place, _)| place.start);
+    let marks = [
+        (union(wide.iter().map(|hit| hit.span)), Style::Wide, ("[", "]")),
+        (union(narrow.iter().map(|hit| hit.span)), Style::Hit, ("[", "]")),
+        (union(masked), Style::Masked, ("{", "}")),
+    ];
+    let mut ends: Vec<usize> =
+        marks.iter().flat_map(|(places, ..)| places).flat_map(|p| [p.start, p.end]).collect();
+    ends.push(text.len());
+    ends.sort_unstable();
+    ends.dedup();
 
     let mut out = String::with_capacity(text.len());
-    let mut end = 0;
-    for (place, style) in marks {
-        let (Some(before), Some(words)) = (text.get(end..place.start), text.get(place.clone())) else {
-            continue;
-        };
-        out += &printable(before);
-        let words = printable(words);
-        out += &match (paint.colour, style) {
-            (true, _) => paint.paint(style, words).to_string(),
-            (false, Style::Masked) => format!("{{{words}}}"),
-            (false, _) => format!("[{words}]"),
-        };
-        end = place.end;
+    let mut start = 0;
+    for end in ends {
+        let Some(piece) = text.get(start..end).filter(|piece| !piece.is_empty()) else { continue };
+        let mut piece = printable(piece).into_owned();
+        for (places, style, (open, close)) in marks.iter().rev() {
+            let Some(place) = places.get(places.partition_point(|place| place.end <= start)) else {
+                continue;
+            };
+            if place.start > start {
+                continue;
+            }
+            if paint.colour {
+                piece = paint.paint(*style, piece).to_string();
+            } else {
+                let open = if place.start == start { open } else { "" };
+                let close = if place.end == end { close } else { "" };
+                piece = format!("{open}{piece}{close}");
+            }
+        }
+        out += &piece;
+        start = end;
     }
-    out + &printable(text.get(end..).unwrap_or(""))
+    out
 }
 
 /// The same places without overlaps, in order.
-fn union(mut places: Vec<Range<usize>>) -> Vec<Range<usize>> {
+fn union(places: impl Iterator<Item = Span>) -> Vec<Range<usize>> {
+    let mut places: Vec<_> = places.map(|span| span.start as usize..span.end as usize).collect();
     places.sort_by_key(|place| place.start);
     let mut union: Vec<Range<usize>> = Vec::with_capacity(places.len());
     for place in places {

@@ -1,6 +1,12 @@
 //! Commands. Data goes to standard output, everything else to standard error.
 
-#![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::string_slice, clippy::panic)]
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::panic
+)]
 
 mod check;
 mod classify;
@@ -61,6 +67,7 @@ pub fn main() -> ExitCode {
         Ok(Status::Findings) => ExitCode::from(1),
         Err(Failure::Rules(diagnostics)) => {
             rules::report(&diagnostics);
+            output::fail("the ruleset has errors");
             ExitCode::from(1)
         }
         Err(Failure::Message(message)) => {

@@ -100,6 +100,8 @@ pub(super) enum Style {
     Warn,
     /// A hit inside a text.
     Hit,
+    /// A hit of several terms, from its first word to its last.
+    Wide,
     /// Words that a mask hides.
     Masked,
 }
@@ -135,6 +137,7 @@ impl<T: Display> Display for Painted<T> {
             Style::Bad => "\x1b[31m",
             Style::Warn => "\x1b[33m",
             Style::Hit => "\x1b[1;33m",
+            Style::Wide => "\x1b[4m",
             Style::Masked => "\x1b[2;9m",
         })?;
         self.text.fmt(f)?;

@@ -127,13 +127,14 @@ fn field_name(field: Field) -> &'static str {
     }
 }
 
-/// Points with as many of three decimals as they need.
+/// Points with as many of three decimals as they need, or six where they are small.
 pub(super) fn points(points: Points) -> f64 {
     rounded(points.as_f64())
 }
 
 fn rounded(points: f64) -> f64 {
-    (points * 1000.0).round() / 1000.0
+    let unit = if points.abs() < 0.001 { 1e6 } else { 1e3 };
+    (points * unit).round() / unit
 }
 
 fn signed(points: f64, paint: Paint) -> String {
