@@ -178,7 +178,7 @@ fn marked<'a>(
     let hits = topics.clone().flat_map(|topic| &topic.rules).flat_map(|rule| &rule.hits);
     let hits = hits.filter(|hit| hit.dropped.is_none() && hit.field == Some(field));
     let (wide, narrow): (Vec<_>, Vec<_>) = hits.partition(|hit| hit.term.contains(" … "));
-    let masked = topics.flat_map(|topic| &topic.masked).filter(|(of, _)| *of == field).map(|(_, span)| *span);
+    let masked = topics.flat_map(|topic| tree::masked(topic, field, text));
     let marks = [
         (union(wide.iter().map(|hit| hit.span)), Style::Wide, ("[", "]")),
         (union(narrow.iter().map(|hit| hit.span)), Style::Hit, ("[", "]")),

@@ -51,6 +51,9 @@ fn write_classification(
     let labels = classification.labels.iter().map(|label| label.topic.len());
     let misses = classification.near_misses.iter().map(|miss| miss.topic.len());
     let width = labels.chain(misses).max().unwrap_or(0).max(24);
+    if classification.labels.is_empty() {
+        writeln!(out, "  {}", paint.paint(Style::Dim, "no labels"))?;
+    }
     for label in &classification.labels {
         let bar = paint.paint(Style::Good, bar(label.score));
         writeln!(out, "  {:width$}  {bar} {:.3}  {}", label.topic, label.score, proofs(record, label))?;
@@ -64,9 +67,6 @@ fn write_classification(
         let bar = paint.paint(Style::Dim, bar(miss.score));
         let reason = paint.paint(Style::Dim, reason);
         writeln!(out, "  {:width$}  {bar} {:.3}  no label: {reason}", miss.topic, miss.score)?;
-    }
-    if classification.labels.is_empty() {
-        writeln!(out, "  {}", paint.paint(Style::Dim, "no labels"))?;
     }
     writeln!(out)
 }

@@ -25,7 +25,7 @@ pub(super) fn run(args: &Args) -> Result<Status, Failure> {
         let expected = if example.label { "expected the label" } else { "expected no label" };
         writeln!(
             out,
-            "{} {}:{}: {expected} {}, {}",
+            "{} {}:{}: {expected} {}: {}",
             paint.paint(Style::Bad, "failed"),
             rules::path(dir, path),
             example.line,

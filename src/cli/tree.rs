@@ -1,9 +1,8 @@
 //! How a topic got its points, as a tree for people.
 
 use super::output::{Paint, Style, count, one_line};
-use crate::engine::{
-    Dropped, Field, HitExplanation, Points, Reason, RuleExplanation, TopicExplanation, TopicInfo,
-};
+use crate::engine::{Dropped, Field, HitExplanation, Reason, RuleExplanation, TopicExplanation, TopicInfo};
+use crate::text::Span;
 use std::io::{self, Write};
 
 /// The longest piece of a query or of the document on one line, in characters.
@@ -41,7 +40,9 @@ fn write_below(out: &mut dyn Write, nodes: &[Node], indent: &str) -> io::Result<
 
 /// Whether a topic is a label, and why not.
 pub(super) fn verdict(topic: &TopicExplanation, reason: Option<Reason>) -> String {
-    let score = format!("score {:.3} ({} points)", topic.score, points(topic.points));
+    let points = rounded(topic.points.as_f64());
+    let unit = if points == 1.0 { "point" } else { "points" };
+    let score = format!("score {:.3} ({points} {unit})", topic.score);
     match reason {
         None => format!("{score} reaches {}", topic.threshold),
         Some(Reason::Threshold) => format!("{score} is below {}", topic.threshold),
@@ -54,9 +55,11 @@ pub(super) fn verdict(topic: &TopicExplanation, reason: Option<Reason>) -> Strin
 pub(super) fn steps(info: &TopicInfo, topic: &TopicExplanation, texts: Texts<'_>, paint: Paint) -> Vec<Node> {
     let mut nodes: Vec<_> =
         topic.rules.iter().filter_map(|rule| rule_node(info, rule, texts, paint)).collect();
-    for (field, span) in &topic.masked {
-        let words = quoted(span.of(field_of(texts, *field)));
-        nodes.push(Node::leaf(format!("masked in the {}: {words}", field_name(*field))));
+    for field in [Field::Title, Field::Text] {
+        let text = field_of(texts, field);
+        for words in masked(topic, field, text) {
+            nodes.push(Node::leaf(format!("masked in the {}: {}", field_name(field), quoted(words.of(text)))));
+        }
     }
     for (gate, hit) in [("require", topic.require), ("exclude", topic.exclude)] {
         match hit {
@@ -66,6 +69,22 @@ pub(super) fn steps(info: &TopicInfo, topic: &TopicExplanation, texts: Texts<'_>
         }
     }
     nodes
+}
+
+/// The masked words of a field; words with nothing but blanks and punctuation between them together.
+pub(super) fn masked(topic: &TopicExplanation, field: Field, text: &str) -> Vec<Span> {
+    let mut runs: Vec<Span> = Vec::new();
+    for (_, word) in topic.masked.iter().filter(|(of, _)| *of == field) {
+        match runs.last_mut() {
+            Some(run)
+                if !Span { start: run.end, end: word.start }.of(text).contains(char::is_alphanumeric) =>
+            {
+                run.end = word.end;
+            }
+            _ => runs.push(*word),
+        }
+    }
+    runs
 }
 
 fn rule_node(info: &TopicInfo, rule: &RuleExplanation, texts: Texts<'_>, paint: Paint) -> Option<Node> {
@@ -128,10 +147,6 @@ fn field_name(field: Field) -> &'static str {
 }
 
 /// Points with as many of three decimals as they need, or six where they are small.
-pub(super) fn points(points: Points) -> f64 {
-    rounded(points.as_f64())
-}
-
 fn rounded(points: f64) -> f64 {
     let unit = if points.abs() < 0.001 { 1e6 } else { 1e3 };
     (points * unit).round() / unit
