@@ -13,6 +13,8 @@ pub mod catalog;
 pub mod engine;
 pub mod quality;
 pub mod rules;
+#[cfg(feature = "server")]
+pub mod service;
 pub mod text;
 #[cfg(feature = "server")]
 pub mod wire;
