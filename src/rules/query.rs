@@ -1,6 +1,10 @@
-//! The queries of rules: their shape, parser and canonical text.
+//! What is a query? Its shape and its canonical text.
 
 use super::TopicId;
+use crate::text::{bare, exact};
+use icu_casemap::CaseMapperBorrowed;
+use icu_normalizer::ComposingNormalizerBorrowed;
+use std::fmt;
 
 /// A condition on the words of a document (LANGUAGE section 3).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -98,4 +102,181 @@ pub enum Pattern {
     Regex(String),
     /// `~`: any word with the stem of this one; the word is in NFKC and case-folded, with its diacritics.
     Stem(String),
+}
+
+impl Pattern {
+    /// The text that the word is compared with.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        match self {
+            Pattern::Bare(text)
+            | Pattern::Exact(text)
+            | Pattern::Wildcard(text)
+            | Pattern::ExactWildcard(text)
+            | Pattern::Regex(text)
+            | Pattern::Stem(text) => text,
+        }
+    }
+
+    fn sign(&self) -> &'static str {
+        match self {
+            Pattern::Bare(_) | Pattern::Wildcard(_) | Pattern::Regex(_) => "",
+            Pattern::Exact(_) | Pattern::ExactWildcard(_) => "=",
+            Pattern::Stem(_) => "~",
+        }
+    }
+}
+
+/// The canonical text, from which [`Query::parse`] makes the same term.
+impl fmt::Display for Term {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(first) = self.words.first() else { return Ok(()) };
+        if let Pattern::Regex(pattern) = first {
+            return write!(f, "/{}/", escape_slashes(pattern));
+        }
+        f.write_str(first.sign())?;
+        let plain = |text: &str| !is_operator_word(text) && text.chars().all(is_plain);
+        match (self.words.as_slice(), as_written(first.text())) {
+            ([_], word) if plain(&word) => f.write_str(&word),
+            _ => {
+                for (index, word) in self.words.iter().enumerate() {
+                    f.write_str(if index == 0 { "\"" } else { " " })?;
+                    f.write_str(&as_written(word.text()))?;
+                }
+                f.write_str("\"")
+            }
+        }
+    }
+}
+
+/// The canonical text, from which [`Query::parse`] makes the same query.
+impl fmt::Display for Query {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Query::Term(term) => term.fmt(f),
+            Query::List(name) => write!(f, "@{name}"),
+            Query::Topic(id) => write!(f, "#{id}"),
+            Query::Meta { key, value } => write!(f, "meta.{key}:\"{}\"", value.replace('"', "\u{FF02}")),
+            Query::Or(sides) => join(f, sides, " OR "),
+            Query::And(sides) => join(f, sides, " AND "),
+            Query::Not(left, right) => write!(f, "{} NOT {}", Side(left), Side(right)),
+            Query::Absent(inner) => write!(f, "NOT {}", Side(inner)),
+            Query::Near { left, right, within, ordered } => {
+                let name = if *ordered { "PRE" } else { "NEAR" };
+                write!(f, "{} {name}/{within} {}", Side(left), Side(right))
+            }
+            Query::NotNear { left, right, within } => {
+                write!(f, "{} NOT/{within} {}", Side(left), Side(right))
+            }
+            Query::AtLeast(least, inner) => write!(f, "ATLEAST/{least} ({inner})"),
+            Query::Distinct(least, inner) => write!(f, "DISTINCT/{least} ({inner})"),
+            Query::In(part, inner) => match **inner {
+                Query::Term(_) | Query::List(_) => write!(f, "{part}:{inner}"),
+                _ => write!(f, "{part}:({inner})"),
+            },
+        }
+    }
+}
+
+impl fmt::Display for Reach {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Reach::Words(words) => words.fmt(f),
+            Reach::Sentence => f.write_str("S"),
+            Reach::Paragraph => f.write_str("P"),
+        }
+    }
+}
+
+impl Part {
+    /// Every part.
+    pub const ALL: [Part; 3] = [Part::Title, Part::Lead, Part::Text];
+
+    /// The name of its prefix.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Part::Title => "title",
+            Part::Lead => "lead",
+            Part::Text => "text",
+        }
+    }
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The side of an operator, in parentheses unless it binds tighter than any.
+struct Side<'a>(&'a Query);
+
+impl fmt::Display for Side<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Query::Or(_)
+            | Query::And(_)
+            | Query::Not(..)
+            | Query::Absent(_)
+            | Query::Near { .. }
+            | Query::NotNear { .. } => write!(f, "({})", self.0),
+            query => query.fmt(f),
+        }
+    }
+}
+
+fn join(f: &mut fmt::Formatter<'_>, sides: &[Query], operator: &str) -> fmt::Result {
+    for (index, side) in sides.iter().enumerate() {
+        f.write_str(if index == 0 { "" } else { operator })?;
+        write!(f, "{}", Side(side))?;
+    }
+    Ok(())
+}
+
+fn is_plain(c: char) -> bool {
+    matches!(c, '*' | '?') || c.is_alphanumeric() || !c.is_ascii()
+}
+
+/// Whether a bare word reads like an operator, so that it stands in quotes.
+fn is_operator_word(word: &str) -> bool {
+    ["or", "and", "not", "near", "pre", "atleast", "distinct"].contains(&word)
+}
+
+fn escape_slashes(pattern: &str) -> String {
+    let mut out = String::with_capacity(pattern.len());
+    let mut chars = pattern.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '/' => out.push_str("\\/"),
+            '\\' => {
+                out.push(c);
+                out.extend(chars.next());
+            }
+            _ => out.push(c),
+        }
+    }
+    out
+}
+
+/// A word as it has to be written to become this word. Folding takes some letters apart into what would be split
+/// into several words, such as the Thai sara am.
+fn as_written(word: &str) -> String {
+    let mut word = word.to_owned();
+    if word.is_ascii() {
+        return word;
+    }
+    for letter in ["ำ", "ຳ", "ໜ", "ໝ", "ŀ", "ŉ", "ﷺ", "ﷻ"] {
+        for form in [bare(letter), exact(letter)] {
+            word = word.replace(&form, letter);
+        }
+    }
+    word
+}
+
+/// The form in which metadata values are compared: NFKC and full case folding.
+#[must_use]
+pub fn metadata_value(value: &str) -> String {
+    let composed = ComposingNormalizerBorrowed::new_nfkc().normalize(value);
+    CaseMapperBorrowed::new().fold_string(&composed).into_owned()
 }

@@ -7,6 +7,11 @@ use std::fmt;
 pub struct TopicId(String);
 
 impl TopicId {
+    /// Stands for an id that is missing, so that the rest of its topic can be checked.
+    pub(super) fn unnamed() -> TopicId {
+        TopicId("_".to_owned())
+    }
+
     /// None where `id` is malformed.
     #[must_use]
     pub fn new(id: &str) -> Option<TopicId> {
@@ -36,6 +41,9 @@ pub(super) fn is_name(name: &str) -> bool {
 pub struct Weight(f64);
 
 impl Weight {
+    /// No points.
+    pub const ZERO: Weight = Weight(0.0);
+
     /// None where `weight` is out of range or not a number.
     #[must_use]
     pub fn new(weight: f64) -> Option<Weight> {
@@ -54,6 +62,9 @@ impl Weight {
 pub struct Threshold(f64);
 
 impl Threshold {
+    /// The score of one point.
+    pub const DEFAULT: Threshold = Threshold(0.5);
+
     /// None where `score` is out of range or not a number.
     #[must_use]
     pub fn new(score: f64) -> Option<Threshold> {
