@@ -2,6 +2,9 @@
 //! descriptor set that reflection serves. protox parses the files, so that no protoc is needed.
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
+    // `include_dir!` in src/catalog/load.rs does not see that a file came or went.
+    println!("cargo::rerun-if-changed=rules");
+    println!("cargo::rerun-if-changed=proto");
     #[cfg(feature = "server")]
     proto::generate()?;
     Ok(())
@@ -20,7 +23,6 @@ mod proto {
     ];
 
     pub(crate) fn generate() -> Result<(), Box<dyn Error>> {
-        println!("cargo::rerun-if-changed=proto");
         let mut descriptors = protox::compile(FILES, ["proto"])?;
         let encoded = descriptors.encode_to_vec();
         fs::write(Path::new(&env::var("OUT_DIR")?).join("descriptors.bin"), &encoded)?;

@@ -18,6 +18,8 @@ pub mod engine;
 pub mod quality;
 #[deny(clippy::disallowed_methods, clippy::disallowed_types)]
 pub mod rules;
+#[cfg(feature = "server")]
+pub mod service;
 #[deny(clippy::disallowed_methods, clippy::disallowed_types)]
 pub mod text;
 #[cfg(feature = "server")]

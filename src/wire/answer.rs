@@ -1,9 +1,8 @@
 //! What is answered: classifications and explanations.
 
+use super::Options;
 use super::offsets::convert;
-use super::request::keeps;
 use super::v1::{self, DropReason, EvidenceDetail, Field, NearMissReason};
-use super::{Incoming, Options};
 use crate::engine::{self, Classifier, RuleInfo, TopicInfo};
 use crate::text::Span;
 
@@ -19,18 +18,6 @@ pub struct Answers<'a> {
 }
 
 impl Answers<'_> {
-    /// What became of a document.
-    #[must_use]
-    pub fn result(
-        &self,
-        id: &str,
-        document: &engine::Document<'_>,
-        found: engine::Classification,
-    ) -> v1::ClassifyResult {
-        let classification = self.classification(id, document, found);
-        v1::ClassifyResult { outcome: Some(v1::classify_result::Outcome::Classification(classification)) }
-    }
-
     /// A document's topics.
     #[must_use]
     pub fn classification(
@@ -123,23 +110,28 @@ impl Answers<'_> {
         convert(document.text, unit, text);
     }
 
-    /// Why a document has the topics it has; `topics` are those to explain, by id or group, all where it is empty.
+    /// Why a document has the topics it has.
     #[must_use]
     pub fn explanation(
         &self,
-        incoming: &Incoming<'_>,
+        id: &str,
+        document: &engine::Document<'_>,
         found: engine::Explanation,
-        topics: &[String],
     ) -> v1::ExplainResponse {
-        let engine::Explanation { classification, topics: found } = found;
+        let engine::Explanation { classification, topics } = found;
         let explain = |found: engine::TopicExplanation| {
-            let topic = self.classifier.topics().get(found.topic as usize)?;
-            keeps(topics, &topic.id, &topic.group).then(|| topic_explanation(topic, found))
+            self.topic(found.topic).map(|topic| topic_explanation(topic, found))
         };
         v1::ExplainResponse {
-            classification: Some(self.classification(incoming.id, &incoming.document(), classification)),
-            topics: found.into_iter().filter_map(explain).collect(),
+            classification: Some(self.classification(id, document, classification)),
+            topics: topics.into_iter().filter_map(explain).collect(),
         }
+    }
+}
+
+impl From<v1::Classification> for v1::ClassifyResult {
+    fn from(classification: v1::Classification) -> v1::ClassifyResult {
+        v1::ClassifyResult { outcome: Some(v1::classify_result::Outcome::Classification(classification)) }
     }
 }
 

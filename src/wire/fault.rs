@@ -28,8 +28,8 @@ pub enum Reason {
     UnknownRuleset,
     /// `TOO_MANY_DOCUMENTS`: more documents in one message than the server takes.
     TooManyDocuments,
-    /// `TOO_MANY_FILES`: more rule files, or larger ones, than a ruleset may have.
-    TooManyFiles,
+    /// `INVALID_RULESET`: what is sent as a ruleset is none, before its rules are looked at.
+    InvalidRuleset,
 }
 
 impl Reason {
@@ -39,7 +39,7 @@ impl Reason {
             Reason::InvalidOptions => "INVALID_OPTIONS",
             Reason::UnknownRuleset => "UNKNOWN_RULESET",
             Reason::TooManyDocuments => "TOO_MANY_DOCUMENTS",
-            Reason::TooManyFiles => "TOO_MANY_FILES",
+            Reason::InvalidRuleset => "INVALID_RULESET",
         }
     }
 
@@ -49,7 +49,7 @@ impl Reason {
             Reason::InvalidDocument
             | Reason::InvalidOptions
             | Reason::TooManyDocuments
-            | Reason::TooManyFiles => Code::InvalidArgument,
+            | Reason::InvalidRuleset => Code::InvalidArgument,
         }
     }
 }
@@ -109,7 +109,8 @@ impl Fault {
 
     /// What became of a document that has this fault.
     #[must_use]
-    pub fn result(&self, document_id: String) -> v1::ClassifyResult {
+    pub fn result(&self, document: &v1::Document) -> v1::ClassifyResult {
+        let document_id = String::from_utf8_lossy(&document.id).into_owned();
         let error = v1::DocumentError { document_id, status: Some(self.status()) };
         v1::ClassifyResult { outcome: Some(v1::classify_result::Outcome::Error(error)) }
     }

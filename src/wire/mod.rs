@@ -3,7 +3,8 @@
 //! ```text
 //! v1::Document        -> Incoming -> engine::Document          request
 //! v1::ClassifyOptions -> Options
-//! Classification, Explanation, Diagnostic, ... -> messages     answer, ruleset
+//! Classification, Explanation -> messages                      answer
+//! Live, Diagnostic            -> messages                      ruleset
 //! Fault               -> google.rpc.Status, tonic::Status      fault
 //! messages            -> JSON                                  json
 //! ```
@@ -14,9 +15,11 @@ mod json;
 mod offsets;
 pub mod proto;
 mod request;
+mod ruleset;
 
 pub use answer::Answers;
 pub use fault::{Fault, Reason};
 pub use json::write_line;
 pub use proto::geotopics::v1;
 pub use request::{Incoming, Options, check_topics};
+pub use ruleset::{diagnostic, failed_example, ruleset, sources, topic};

@@ -130,16 +130,11 @@ impl Options {
         Ok(Options { ruleset, topics, min_score, max_labels, evidence, offset_unit, near_misses })
     }
 
-    /// Whether a topic is among those to keep.
+    /// Whether a topic is among those to keep, by its id or its group.
     #[must_use]
     pub fn keeps(&self, id: &str, group: &str) -> bool {
-        keeps(&self.topics, id, group)
+        self.topics.is_empty() || self.topics.iter().any(|topic| topic == id || topic == group)
     }
-}
-
-/// Whether a topic is one of `topics`, by id or group, or these are all topics because the list is empty.
-pub(super) fn keeps(topics: &[String], id: &str, group: &str) -> bool {
-    topics.is_empty() || topics.iter().any(|topic| topic == id || topic == group)
 }
 
 /// Checks that each of the `topics` a request names is a topic or a group of the ruleset.
