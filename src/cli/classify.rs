@@ -1,14 +1,14 @@
 //! `geotopics classify`.
 
-use super::input::{Batch, Inputs};
+use super::input::{Batch, Fault, Inputs};
 use super::output::{self, Failure, Paint, Status, count};
 use super::record::Record;
 use super::{remote, rules, table};
 use crate::engine::{Classifier, Scratch};
-use crate::wire;
-use crate::wire::proto::geotopics::v1::{
-    ClassifyOptions, ClassifyResult, EvidenceDetail, OffsetUnit, classify_result::Outcome,
-};
+use crate::wire::proto::google::rpc;
+use crate::wire::v1::classify_result::Outcome;
+use crate::wire::v1::{ClassifyOptions, ClassifyResult, DocumentError, EvidenceDetail, OffsetUnit};
+use crate::wire::{self, Answers, Options};
 use std::io::{self, Write};
 use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::sync::{Arc, Mutex};
@@ -85,7 +85,7 @@ pub(super) fn run(args: Args) -> Result<Status, Failure> {
         Some(url) => remote::classify(&url, options, args.inputs, view, &mut tally)?,
         None => {
             let (_, classifier) = rules::load(args.rules.dir())?;
-            in_process(classifier, &options, args.inputs, view, &mut tally)?;
+            in_process(classifier, options, args.inputs, view, &mut tally)?;
         }
     }
     if tally.failed > 0 {
@@ -123,10 +123,10 @@ pub(super) struct View {
     paint: Paint,
 }
 
-/// The printed answers to a batch, and how many of them are errors.
+/// The answers to a batch as they are printed, and how many of them are errors.
 #[derive(Debug, Default)]
-pub(super) struct Answers {
-    text: String,
+pub(super) struct Printout {
+    bytes: Vec<u8>,
     tally: Tally,
 }
 
@@ -139,54 +139,75 @@ pub(super) struct Tally {
 
 impl View {
     /// Answers each document of a batch in its place; `classify` is asked for those that could be read.
-    pub(super) fn answers(self, batch: &Batch, mut classify: impl FnMut(&Record<'_>) -> ClassifyResult) -> Answers {
-        let mut answers = Answers::default();
+    pub(super) fn answer(
+        self,
+        batch: &Batch,
+        mut classify: impl FnMut(&Record<'_>) -> ClassifyResult,
+    ) -> Printout {
+        let mut printout = Printout::default();
         for record in batch.records() {
             let (record, result) = match record {
                 Ok(record) => {
                     let result = classify(&record);
                     (record, result)
                 }
-                Err(fault) => (Record::default(), wire::document_error(fault.document_id, fault.message)),
+                Err(fault) => (Record::default(), failed(fault)),
             };
-            answers.tally.documents += 1;
-            answers.tally.failed += usize::from(matches!(result.outcome, Some(Outcome::Error(_))));
-            self.write(&mut answers.text, &record, &result);
+            let failed = matches!(result.outcome, Some(Outcome::Error(_)));
+            printout.tally.add(Tally { documents: 1, failed: failed.into() });
+            self.write(&mut printout.bytes, &record, &result);
         }
-        answers
+        printout
     }
 
-    fn write(self, out: &mut String, record: &Record<'_>, result: &ClassifyResult) {
-        match self.format {
-            Format::Json => {
-                out.push_str(&wire::json_line(result));
-                out.push('\n');
-            }
-            Format::Table => table::write(out, record, result, self.paint),
-        }
+    fn write(self, out: &mut Vec<u8>, record: &Record<'_>, result: &ClassifyResult) {
+        let written = match self.format {
+            Format::Json => wire::write_line(result, out).is_ok(),
+            Format::Table => table::write(out, record, result, self.paint).is_ok(),
+        };
+        debug_assert!(written, "nothing fails but a result of a kind that this version does not know");
     }
 }
 
-impl Answers {
-    /// Prints the answers.
+/// The result of a document that could not be read.
+fn failed(Fault { document_id, message }: Fault) -> ClassifyResult {
+    let status = rpc::Status { code: tonic::Code::InvalidArgument.into(), message, details: Vec::new() };
+    let error = DocumentError { document_id, status: Some(status) };
+    ClassifyResult { outcome: Some(Outcome::Error(error)) }
+}
+
+impl Printout {
+    /// Prints the answers, all at once.
     pub(super) fn print(self, tally: &mut Tally) -> io::Result<()> {
-        tally.documents += self.tally.documents;
-        tally.failed += self.tally.failed;
+        tally.add(self.tally);
         let mut out = io::stdout().lock();
-        out.write_all(self.text.as_bytes())?;
+        out.write_all(&self.bytes)?;
         out.flush()
     }
 }
 
+impl Tally {
+    fn add(&mut self, more: Tally) {
+        self.documents += more.documents;
+        self.failed += more.failed;
+    }
+}
+
 /// A batch to answer, and where to send its answers.
-type Work = (Batch, SyncSender<Answers>);
+type Work = (Batch, SyncSender<Printout>);
 
 /// Classifies on all cores. One thread reads batches, workers answer them as they come, and this thread prints the answers in
 /// the order of the batches; each waits for the next when it is too far ahead, so that memory stays bounded.
 fn in_process(
-    classifier: Classifier, options: &ClassifyOptions, inputs: Inputs, view: View, tally: &mut Tally,
+    classifier: Classifier,
+    options: ClassifyOptions,
+    inputs: Inputs,
+    view: View,
+    tally: &mut Tally,
 ) -> Result<(), Failure> {
-    let options = wire::options(options, &classifier).map_err(Failure::Message)?;
+    let unsound = |fault: wire::Fault| Failure::Message(fault.to_string());
+    let options = Options::new(options).map_err(unsound)?;
+    wire::check_topics(&options.topics, &classifier).map_err(unsound)?;
     let shared = Arc::new((classifier, options));
     let cores = thread::available_parallelism().map_or(1, usize::from);
     let (order, ordered) = mpsc::sync_channel(2 * cores);
@@ -204,31 +225,33 @@ fn in_process(
                     work_off(&todo, view, classifier, options);
                 });
             }
-            let (reply, answers) = mpsc::sync_channel(1);
-            work.send((batch, reply)).is_ok() && order.send(Ok(answers)).is_ok()
+            let (reply, printout) = mpsc::sync_channel(1);
+            work.send((batch, reply)).is_ok() && order.send(Ok(printout)).is_ok()
         });
         if let Err(failure) = done {
             order.send(Err(failure)).ok();
         }
     });
-    for answers in ordered {
-        let answers = answers?.recv().map_err(|_| Failure::Message("a worker died: please report it".to_owned()))?;
-        answers.print(tally)?;
+    for printout in ordered {
+        let printout =
+            printout?.recv().map_err(|_| Failure::Message("a worker died: please report it".to_owned()))?;
+        printout.print(tally)?;
     }
     Ok(())
 }
 
-fn work_off(todo: &Mutex<Receiver<Work>>, view: View, classifier: &Classifier, options: &wire::Options) {
+fn work_off(todo: &Mutex<Receiver<Work>>, view: View, classifier: &Classifier, options: &Options) {
+    let answers = Answers { ruleset: classifier.name(), classifier, options };
     let mut scratch = Scratch::default();
     // The lock is held for as long as it takes to get one batch.
     let next = || todo.lock().ok()?.recv().ok();
     while let Some((batch, reply)) = next() {
-        let answers = view.answers(&batch, |record| {
+        let printout = view.answer(&batch, |record| {
             let mut metadata = Vec::new();
             let document = record.document(&mut metadata);
-            wire::classify(classifier, &record.id, &document, options, &mut scratch)
+            answers.classification(&record.id, &document, classifier.classify(&document, &mut scratch)).into()
         });
         // Nobody waits for it when printing has failed.
-        reply.send(answers).ok();
+        reply.send(printout).ok();
     }
 }

@@ -50,7 +50,8 @@ pub(super) struct Args {
 }
 
 fn published(time: &str) -> Result<i64, &'static str> {
-    super::record::seconds(time).ok_or("neither a time such as 2024-05-31T08:30:00Z nor a date such as 2024-05-31")
+    super::record::seconds(time)
+        .ok_or("neither a time such as 2024-05-31T08:30:00Z nor a date such as 2024-05-31")
 }
 
 pub(super) fn run(args: &Args) -> Result<Status, Failure> {
@@ -84,7 +85,7 @@ pub(super) fn run(args: &Args) -> Result<Status, Failure> {
     }
 }
 
-fn print(mut record: Record<'_>, args: &Args, classifier: &Classifier) -> Result<Status, Failure> {
+fn print<'a>(mut record: Record<'a>, args: &'a Args, classifier: &Classifier) -> Result<Status, Failure> {
     if let (true, Some(language)) = (record.language.is_empty(), &args.language) {
         record.language = Cow::Borrowed(language);
     }
@@ -132,7 +133,9 @@ fn print(mut record: Record<'_>, args: &Args, classifier: &Classifier) -> Result
 
 /// The topics to show: labels, near misses and the rest, each with what it failed.
 fn shown<'a>(
-    explanation: &'a Explanation, classifier: &'a Classifier, chosen: &[String],
+    explanation: &'a Explanation,
+    classifier: &'a Classifier,
+    chosen: &[String],
 ) -> Vec<(&'a TopicInfo, &'a TopicExplanation, Option<Reason>)> {
     let near: BTreeMap<_, _> =
         explanation.classification.near_misses.iter().map(|miss| (miss.topic, miss.reason)).collect();
@@ -154,7 +157,10 @@ fn is_in(info: &TopicInfo, chosen: &[String]) -> bool {
 }
 
 fn check_topics(chosen: &[String], classifier: &Classifier) -> Result<(), Failure> {
-    match chosen.iter().find(|id| !classifier.topics().iter().any(|topic| **id == topic.id || **id == topic.group)) {
+    match chosen
+        .iter()
+        .find(|id| !classifier.topics().iter().any(|topic| **id == topic.id || **id == topic.group))
+    {
         Some(id) => Err(Failure::Message(format!("there is no topic or group {id}"))),
         None => Ok(()),
     }
@@ -162,7 +168,10 @@ fn check_topics(chosen: &[String], classifier: &Classifier) -> Result<(), Failur
 
 /// The text with its hits and masked words marked; where hits and masks meet, the hit shows.
 fn marked<'a>(
-    text: &str, topics: impl Iterator<Item = &'a TopicExplanation> + Clone, field: Field, paint: Paint,
+    text: &str,
+    topics: impl Iterator<Item = &'a TopicExplanation> + Clone,
+    field: Field,
+    paint: Paint,
 ) -> String {
     let hits = topics.clone().flat_map(|topic| &topic.rules).flat_map(|rule| &rule.hits);
     let hits = hits.filter(|hit| hit.dropped.is_none() && hit.field == Some(field)).map(|hit| hit.span);
@@ -181,7 +190,9 @@ fn marked<'a>(
     let mut out = String::with_capacity(text.len());
     let mut end = 0;
     for (place, style) in marks {
-        let (Some(before), Some(words)) = (text.get(end..place.start), text.get(place.clone())) else { continue };
+        let (Some(before), Some(words)) = (text.get(end..place.start), text.get(place.clone())) else {
+            continue;
+        };
         out += &printable(before);
         let words = printable(words);
         out += &match (paint.colour, style) {

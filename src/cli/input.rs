@@ -9,14 +9,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The longest line, and the longest plain text, that is taken.
-pub const LONGEST: usize = 64 << 20;
+pub(super) const LONGEST: usize = 64 << 20;
 
 /// How much is read at once. A batch is at most the whole lines of that, so it never waits for input that is not there.
 const CHUNK: usize = 256 << 10;
 
 /// Where documents come from: standard input where there are no files.
 #[derive(Clone, Debug, clap::Args)]
-pub struct Inputs {
+pub(super) struct Inputs {
     /// Files of JSON lines, or of plain text where the name ends in .txt; `-` is standard input
     files: Vec<PathBuf>,
 
@@ -27,7 +27,7 @@ pub struct Inputs {
 
 /// Documents that were read together.
 #[derive(Debug)]
-pub struct Batch {
+pub(super) struct Batch {
     place: Place,
     content: Content,
 }
@@ -53,11 +53,11 @@ struct Place {
 
 /// A document that cannot be read.
 #[derive(Debug)]
-pub struct Fault {
+pub(super) struct Fault {
     /// Its id, or its place.
-    pub document_id: String,
+    pub(super) document_id: String,
     /// What is wrong, and where.
-    pub message: String,
+    pub(super) message: String,
 }
 
 impl Inputs {
@@ -65,7 +65,7 @@ impl Inputs {
     ///
     /// # Errors
     /// When an input cannot be read.
-    pub fn read(&self, mut take: impl FnMut(Batch) -> bool) -> Result<(), Failure> {
+    pub(super) fn read(&self, mut take: impl FnMut(Batch) -> bool) -> Result<(), Failure> {
         for file in &self.files {
             if !is_stdin(file) {
                 file.metadata().map_err(|error| cannot_read(file, &error))?;
@@ -92,7 +92,7 @@ impl Inputs {
 ///
 /// # Errors
 /// When it cannot be read.
-pub fn whole(file: Option<&Path>) -> Result<Batch, Failure> {
+pub(super) fn whole(file: Option<&Path>) -> Result<Batch, Failure> {
     let file = file.unwrap_or(Path::new("-"));
     let mut bytes = Vec::new();
     let (name, read) = if is_stdin(file) {
@@ -122,7 +122,10 @@ fn cannot_read(file: &Path, error: &io::Error) -> Failure {
 
 /// Reads one input to its end; false when `take` wants no more.
 fn read(
-    input: impl Read, file: Option<Arc<str>>, plain: bool, take: &mut impl FnMut(Batch) -> bool,
+    input: impl Read,
+    file: Option<Arc<str>>,
+    plain: bool,
+    take: &mut impl FnMut(Batch) -> bool,
 ) -> io::Result<bool> {
     let mut input = BufReader::with_capacity(CHUNK, input);
     if plain {
@@ -139,9 +142,9 @@ fn read(
             chunk => chunk?,
         };
         let last_break = memchr::memrchr(b'\n', chunk);
-        let length = last_break.map_or(chunk.len(), |end| end + 1);
-        let at_end = chunk.is_empty();
-        lines.extend_from_slice(&chunk[..length]);
+        let whole = last_break.map_or(chunk, |last| chunk.split_at(last + 1).0);
+        let (at_end, length) = (chunk.is_empty(), whole.len());
+        lines.extend_from_slice(whole);
         input.consume(length);
         let content = if last_break.is_some() || at_end && !lines.is_empty() {
             Content::Lines(std::mem::take(&mut lines))
@@ -167,7 +170,7 @@ fn read(
 
 impl Batch {
     /// The documents, each with an id, or what is wrong with them; blank lines are none.
-    pub fn records(&self) -> Box<dyn Iterator<Item = Result<Record<'_>, Fault>> + '_> {
+    pub(super) fn records(&self) -> Box<dyn Iterator<Item = Result<Record<'_>, Fault>> + '_> {
         match &self.content {
             Content::Lines(lines) => {
                 let lines = lines.strip_suffix(b"\n").unwrap_or(lines);

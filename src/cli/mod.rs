@@ -1,5 +1,13 @@
 //! Commands. Data goes to standard output, everything else to standard error.
 
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::panic
+)]
+
 mod check;
 mod classify;
 mod completions;
@@ -21,7 +29,7 @@ use std::process::ExitCode;
 
 /// Labels news articles with geopolitical topics, each with a score and the words that prove it
 #[derive(Debug, Parser)]
-#[command(name = "geotopics", version, propagate_version = true, after_help = EXIT_STATUS)]
+#[command(name = "geotopics", version, after_help = EXIT_STATUS)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -46,7 +54,7 @@ enum Command {
 #[must_use]
 pub fn main() -> ExitCode {
     let done = match Cli::parse().command {
-        Command::Serve(args) => serve::run(args),
+        Command::Serve(args) => serve::run(&args),
         Command::Classify(args) => classify::run(args),
         Command::Explain(args) => explain::run(&args),
         Command::Check(args) => check::run(&args),

@@ -7,7 +7,7 @@ use std::io::{self, IsTerminal, Write};
 
 /// How a command ended that did what it was asked to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Status {
+pub(super) enum Status {
     /// Nothing to find fault with.
     Fine,
     /// Errors in rules, failed examples or failed documents.
@@ -17,14 +17,14 @@ pub enum Status {
 impl Status {
     /// The status of a command that found so many faults.
     #[must_use]
-    pub fn of_faults(faults: usize) -> Status {
+    pub(super) fn of_faults(faults: usize) -> Status {
         if faults == 0 { Status::Fine } else { Status::Findings }
     }
 }
 
 /// Why a command could not do what it was asked to do.
 #[derive(Debug)]
-pub enum Failure {
+pub(super) enum Failure {
     /// One line that says why.
     Message(String),
     /// The ruleset has errors.
@@ -36,7 +36,7 @@ pub enum Failure {
 impl Failure {
     /// A failure to read or write something.
     #[must_use]
-    pub fn io(what: impl Display, error: &io::Error) -> Failure {
+    pub(super) fn io(what: impl Display, error: &io::Error) -> Failure {
         Failure::Message(format!("{what}: {}", reason(error)))
     }
 }
@@ -58,25 +58,25 @@ fn reason(error: &io::Error) -> String {
 }
 
 /// Prints lines for people, beside the data, on standard error.
-pub fn say(message: impl Display) {
+pub(super) fn say(message: impl Display) {
     // Nobody is left to tell where standard error is closed.
     drop(writeln!(io::stderr(), "{message}"));
 }
 
 /// Prints the one line of a command that cannot go on.
-pub fn fail(message: &str) {
+pub(super) fn fail(message: &str) {
     say(format_args!("geotopics: {message}"));
 }
 
 /// Whether standard output takes colour: a terminal that is not dumb, and `NO_COLOR` is not set.
 #[must_use]
-pub fn colour_on_stdout() -> bool {
+pub(super) fn colour_on_stdout() -> bool {
     io::stdout().is_terminal() && colour_wanted()
 }
 
 /// Whether standard error takes colour.
 #[must_use]
-pub fn colour_on_stderr() -> bool {
+pub(super) fn colour_on_stderr() -> bool {
     io::stderr().is_terminal() && colour_wanted()
 }
 
@@ -87,7 +87,7 @@ fn colour_wanted() -> bool {
 
 /// The few looks that text can have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Style {
+pub(super) enum Style {
     /// Names and headings.
     Bold,
     /// What matters less.
@@ -106,21 +106,21 @@ pub enum Style {
 
 /// Puts looks on text, or leaves it as it is.
 #[derive(Clone, Copy, Debug)]
-pub struct Paint {
+pub(super) struct Paint {
     /// Whether there is colour at all.
-    pub colour: bool,
+    pub(super) colour: bool,
 }
 
 impl Paint {
     /// `text` with a look.
-    pub fn paint<T: Display>(self, style: Style, text: T) -> Painted<T> {
+    pub(super) fn paint<T: Display>(self, style: Style, text: T) -> Painted<T> {
         Painted { style: self.colour.then_some(style), text }
     }
 }
 
 /// Text with a look; widths and precisions of a format apply to the text alone.
 #[derive(Debug)]
-pub struct Painted<T> {
+pub(super) struct Painted<T> {
     style: Option<Style>,
     text: T,
 }
@@ -144,14 +144,18 @@ impl<T: Display> Display for Painted<T> {
 
 /// Text from outside, for a terminal: control characters, which could steer it, become `�`; tabs and line breaks stay.
 #[must_use]
-pub fn printable(text: &str) -> Cow<'_, str> {
+pub(super) fn printable(text: &str) -> Cow<'_, str> {
     let steers = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
-    if text.contains(steers) { text.replace("\r\n", "\n").replace(steers, "\u{fffd}").into() } else { text.into() }
+    if text.contains(steers) {
+        text.replace("\r\n", "\n").replace(steers, "\u{fffd}").into()
+    } else {
+        text.into()
+    }
 }
 
 /// Text from outside on one line of at most `width` characters, with `…` where some was left out.
 #[must_use]
-pub fn one_line(text: &str, width: usize) -> String {
+pub(super) fn one_line(text: &str, width: usize) -> String {
     let mut line = String::new();
     let mut rest = width;
     for word in text.split_whitespace() {
@@ -173,7 +177,7 @@ pub fn one_line(text: &str, width: usize) -> String {
 
 /// `1 topic`, `2 topics`.
 #[must_use]
-pub fn count(number: usize, singular: &str) -> String {
+pub(super) fn count(number: usize, singular: &str) -> String {
     let plural = if number == 1 { "" } else { "s" };
     format!("{number} {singular}{plural}")
 }

@@ -7,19 +7,19 @@ use std::fmt;
 
 /// A document, borrowed from its line as far as escapes allow.
 #[derive(Debug, Default)]
-pub struct Record<'a> {
+pub(super) struct Record<'a> {
     /// The id; empty where none is given.
-    pub id: Cow<'a, str>,
+    pub(super) id: Cow<'a, str>,
     /// The title, if there is one.
-    pub title: Option<Cow<'a, str>>,
+    pub(super) title: Option<Cow<'a, str>>,
     /// The text, if there is one.
-    pub text: Option<Cow<'a, str>>,
+    pub(super) text: Option<Cow<'a, str>>,
     /// The language; empty where none is given.
-    pub language: Cow<'a, str>,
+    pub(super) language: Cow<'a, str>,
     /// When it was published, in seconds since 1970-01-01 00:00 UTC.
-    pub published: Option<i64>,
+    pub(super) published: Option<i64>,
     /// Metadata, the last of equal keys first.
-    pub metadata: Vec<(Cow<'a, str>, Cow<'a, str>)>,
+    pub(super) metadata: Vec<(Cow<'a, str>, Cow<'a, str>)>,
 }
 
 impl<'a> Record<'a> {
@@ -28,7 +28,7 @@ impl<'a> Record<'a> {
     ///
     /// # Errors
     /// What is wrong, with the name of the key or the column.
-    pub fn from_json(json: &'a [u8]) -> Result<Record<'a>, String> {
+    pub(super) fn from_json(json: &'a [u8]) -> Result<Record<'a>, String> {
         let json = utf8(json)?;
         let mut deserializer = serde_json::Deserializer::from_str(json);
         let record = deserializer
@@ -45,13 +45,16 @@ impl<'a> Record<'a> {
     ///
     /// # Errors
     /// Where it is not UTF-8.
-    pub fn from_plain_text(text: &'a [u8]) -> Result<Record<'a>, String> {
+    pub(super) fn from_plain_text(text: &'a [u8]) -> Result<Record<'a>, String> {
         let text = utf8(text)?;
-        Ok(Record { text: Some(Cow::Borrowed(text.strip_prefix('\u{feff}').unwrap_or(text))), ..Record::default() })
+        Ok(Record {
+            text: Some(Cow::Borrowed(text.strip_prefix('\u{feff}').unwrap_or(text))),
+            ..Record::default()
+        })
     }
 
     /// The document for the engine; `metadata` is the memory for the pairs.
-    pub fn document<'b>(&'b self, metadata: &'b mut Vec<(&'b str, &'b str)>) -> Document<'b> {
+    pub(super) fn document<'b>(&'b self, metadata: &'b mut Vec<(&'b str, &'b str)>) -> Document<'b> {
         metadata.extend(self.metadata.iter().map(|(key, value)| (&**key, &**value)));
         Document {
             title: self.title.as_deref().unwrap_or(""),
@@ -64,7 +67,7 @@ impl<'a> Record<'a> {
 }
 
 /// The `id` of a line that is no document for another reason, as far as it can be read.
-pub fn id_in(json: &[u8]) -> Option<String> {
+pub(super) fn id_in(json: &[u8]) -> Option<String> {
     struct IdVisitor<'i>(&'i mut Option<String>);
 
     impl<'de> Visitor<'de> for IdVisitor<'_> {
@@ -98,11 +101,10 @@ fn utf8(bytes: &[u8]) -> Result<&str, String> {
 
 /// serde_json's message with the column alone, since each document is one line to it.
 fn without_line(error: &serde_json::Error) -> String {
+    let kind = if error.is_data() { "" } else { "not JSON: " };
     let message = error.to_string();
-    match message.rsplit_once(" at line ") {
-        Some((message, _)) => format!("{message} at column {}", error.column()),
-        None => message,
-    }
+    let message = message.rsplit_once(" at line ").map_or(&*message, |(message, _)| message);
+    format!("{kind}{message} at column {}", error.column())
 }
 
 struct RecordVisitor;
@@ -145,10 +147,10 @@ impl<'de> Visitor<'de> for RecordVisitor {
 
 /// Seconds since 1970-01-01 00:00 UTC of an RFC 3339 time or a bare date.
 #[must_use]
-pub fn seconds(time: &str) -> Option<i64> {
+pub(super) fn seconds(time: &str) -> Option<i64> {
     if time.len() == "2024-05-31".len() {
         let date: jiff::civil::Date = time.parse().ok()?;
-        return date.to_zoned(jiff::tz::TimeZone::UTC).ok().map(|zoned| zoned.timestamp().as_second());
+        return jiff::tz::Offset::UTC.to_timestamp(date.at(0, 0, 0, 0)).ok().map(jiff::Timestamp::as_second);
     }
     let time: jiff::Timestamp = time.parse().ok()?;
     i64::try_from(time.as_nanosecond().div_euclid(1_000_000_000)).ok()

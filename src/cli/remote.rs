@@ -4,8 +4,12 @@ use super::classify::{Tally, View};
 use super::input::{Batch, Inputs};
 use super::output::Failure;
 use super::record::Record;
-use crate::wire::proto::geotopics::v1::classification_service_client::ClassificationServiceClient;
-use crate::wire::proto::geotopics::v1::{ClassifyOptions, ClassifyResult, ClassifyStreamRequest, Document};
+use crate::wire::proto::google::protobuf::Timestamp;
+use crate::wire::v1::classification_service_client::ClassificationServiceClient;
+use crate::wire::v1::document::MetadataEntry;
+use crate::wire::v1::{ClassifyOptions, ClassifyStreamRequest, Document};
+use bytes::Bytes;
+use std::borrow::Cow;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
@@ -16,7 +20,11 @@ const IN_FLIGHT: usize = 8;
 
 /// Sends documents through one ClassifyStream, a batch a message, and prints the answers in order.
 pub(super) fn classify(
-    url: &str, options: ClassifyOptions, inputs: Inputs, view: View, tally: &mut Tally,
+    url: &str,
+    options: ClassifyOptions,
+    inputs: Inputs,
+    view: View,
+    tally: &mut Tally,
 ) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -29,10 +37,15 @@ pub(super) fn classify(
 }
 
 async fn stream(
-    url: &str, options: ClassifyOptions, inputs: Inputs, view: View, tally: &mut Tally,
+    url: &str,
+    options: ClassifyOptions,
+    inputs: Inputs,
+    view: View,
+    tally: &mut Tally,
 ) -> Result<(), Failure> {
     let refused = |status: Status| Failure::Message(format!("{url}: {}", status.message()));
-    let mut client = ClassificationServiceClient::new(connect(url).await?).max_decoding_message_size(usize::MAX);
+    let mut client =
+        ClassificationServiceClient::new(connect(url).await?).max_decoding_message_size(usize::MAX);
     let (requests, outgoing) = mpsc::channel(IN_FLIGHT);
     let (batches, mut sent) = mpsc::channel(IN_FLIGHT);
     std::thread::spawn(move || {
@@ -46,23 +59,27 @@ async fn stream(
             batches.blocking_send(Err(failure)).ok();
         }
     });
-    let mut answers = client.classify_stream(ReceiverStream::new(outgoing)).await.map_err(refused)?.into_inner();
+    let mut answers =
+        client.classify_stream(ReceiverStream::new(outgoing)).await.map_err(refused)?.into_inner();
     while let Some(batch) = sent.recv().await {
         let batch: Batch = batch?;
         let Some(answer) = answers.message().await.map_err(refused)? else {
             return Err(Failure::Message(format!("{url}: the server ended the stream")));
         };
         let mut results = answer.results.into_iter();
-        let answers = view.answers(&batch, |_| results.next().unwrap_or_default());
-        answers.print(tally)?;
+        view.answer(&batch, |_| results.next().unwrap_or_default()).print(tally)?;
     }
     Ok(())
 }
 
 async fn connect(url: &str) -> Result<Channel, Failure> {
     let address = if url.contains("://") { url.to_owned() } else { format!("http://{url}") };
-    let endpoint = Endpoint::from_shared(address).map_err(|error| Failure::Message(format!("{url}: {error}")))?;
-    endpoint.connect().await.map_err(|error| Failure::Message(format!("cannot reach {url}: {}", cause(&error))))
+    let endpoint =
+        Endpoint::from_shared(address).map_err(|error| Failure::Message(format!("{url}: {error}")))?;
+    endpoint
+        .connect()
+        .await
+        .map_err(|error| Failure::Message(format!("cannot reach {url}: {}", cause(&error))))
 }
 
 /// The innermost reason of an error, where the outer ones only say where it passed through.
@@ -75,13 +92,15 @@ fn cause(error: &dyn std::error::Error) -> String {
 }
 
 fn message(record: Record<'_>) -> Document {
+    let bytes = |text: Cow<'_, str>| Bytes::from(text.into_owned());
+    let entry = |(key, value)| MetadataEntry { key: bytes(key), value: bytes(value) };
     Document {
-        id: record.id.into_owned().into(),
-        title: record.title.unwrap_or_default().into_owned().into(),
-        text: record.text.unwrap_or_default().into_owned().into(),
-        language: record.language.into_owned().into(),
-        published: record.published.map(|seconds| prost_types::Timestamp { seconds, nanos: 0 }),
-        // Of equal keys the first counts, and a map keeps the last.
-        metadata: record.metadata.into_iter().rev().map(|(key, value)| (key.into_owned(), value.into_owned())).collect(),
+        id: bytes(record.id),
+        title: bytes(record.title.unwrap_or_default()),
+        text: bytes(record.text.unwrap_or_default()),
+        language: bytes(record.language),
+        published: record.published.map(|seconds| Timestamp { seconds, nanos: 0 }),
+        // Of equal keys the first counts in a record, and the last in a message.
+        metadata: record.metadata.into_iter().rev().map(entry).collect(),
     }
 }

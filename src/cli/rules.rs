@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 /// Which ruleset.
 #[derive(Clone, Debug, clap::Args)]
-pub struct Choice {
+pub(super) struct Choice {
     /// Folder of the ruleset
     #[arg(long = "rules", value_name = "DIR")]
     dir: Option<PathBuf>,
@@ -17,7 +17,7 @@ pub struct Choice {
 impl Choice {
     /// The folder; none for the ruleset inside this program.
     #[must_use]
-    pub fn dir(&self) -> Option<&Path> {
+    pub(super) fn dir(&self) -> Option<&Path> {
         self.dir.as_deref()
     }
 }
@@ -26,9 +26,9 @@ impl Choice {
 ///
 /// # Errors
 /// When the folder cannot be read.
-pub fn sources(dir: Option<&Path>) -> Result<Vec<Source>, Failure> {
+pub(super) fn sources(dir: Option<&Path>) -> Result<Vec<Source>, Failure> {
     match dir {
-        Some(dir) => catalog::load(dir).map_err(|error| Failure::io(format_args!("cannot read {}", dir.display()), &error)),
+        Some(dir) => catalog::load(dir).map_err(|error| Failure::Message(error.to_string())),
         None => Ok(catalog::embedded()),
     }
 }
@@ -37,20 +37,26 @@ pub fn sources(dir: Option<&Path>) -> Result<Vec<Source>, Failure> {
 ///
 /// # Errors
 /// When the folder cannot be read.
-pub fn parse(dir: Option<&Path>) -> Result<(Option<Ruleset>, Vec<Diagnostic>), Failure> {
+pub(super) fn parse(dir: Option<&Path>) -> Result<(Option<Ruleset>, Vec<Diagnostic>), Failure> {
     let sources = sources(dir)?;
-    let (ruleset, mut diagnostics) = Ruleset::parse(&name(dir), &sources);
+    let (ruleset, diagnostics) = Ruleset::parse(&name(dir), &sources);
+    Ok((ruleset, from_here(dir, diagnostics)))
+}
+
+/// Diagnostics with paths that can be opened from here.
+#[must_use]
+pub(super) fn from_here(dir: Option<&Path>, mut diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
     for diagnostic in diagnostics.iter_mut().filter(|diagnostic| diagnostic.line > 0) {
         diagnostic.path = path(dir, &diagnostic.path);
     }
-    Ok((ruleset, diagnostics))
+    diagnostics
 }
 
 /// A ruleset without errors, compiled.
 ///
 /// # Errors
 /// When the folder cannot be read, or with the diagnostics of a ruleset that has errors.
-pub fn load(dir: Option<&Path>) -> Result<(Ruleset, Classifier), Failure> {
+pub(super) fn load(dir: Option<&Path>) -> Result<(Ruleset, Classifier), Failure> {
     match parse(dir)? {
         (Some(ruleset), _) => compile(&ruleset).map(|classifier| (ruleset, classifier)),
         (None, diagnostics) => Err(Failure::Rules(diagnostics)),
@@ -59,13 +65,13 @@ pub fn load(dir: Option<&Path>) -> Result<(Ruleset, Classifier), Failure> {
 
 /// What to call a ruleset before its own name is known.
 #[must_use]
-pub fn name(dir: Option<&Path>) -> String {
+pub(super) fn name(dir: Option<&Path>) -> String {
     dir.map_or_else(|| "the ruleset inside geotopics".to_owned(), |dir| dir.display().to_string())
 }
 
 /// The path of a ruleset's file from here.
 #[must_use]
-pub fn path(dir: Option<&Path>, file: &str) -> String {
+pub(super) fn path(dir: Option<&Path>, file: &str) -> String {
     dir.map_or_else(|| file.to_owned(), |dir| dir.join(file).display().to_string())
 }
 
@@ -73,13 +79,13 @@ pub fn path(dir: Option<&Path>, file: &str) -> String {
 ///
 /// # Errors
 /// When it is too large.
-pub fn compile(ruleset: &Ruleset) -> Result<Classifier, Failure> {
+pub(super) fn compile(ruleset: &Ruleset) -> Result<Classifier, Failure> {
     Classifier::compile(ruleset)
         .map_err(|error| Failure::Message(format!("the ruleset has too many {} to be compiled", error.what)))
 }
 
 /// Prints diagnostics on standard error.
-pub fn report(diagnostics: &[Diagnostic]) {
+pub(super) fn report(diagnostics: &[Diagnostic]) {
     let paint = Paint { colour: output::colour_on_stderr() };
     for diagnostic in diagnostics {
         output::say(rendered(diagnostic, paint));
@@ -88,7 +94,7 @@ pub fn report(diagnostics: &[Diagnostic]) {
 
 /// A diagnostic for people.
 #[must_use]
-pub fn rendered(diagnostic: &Diagnostic, paint: Paint) -> String {
+pub(super) fn rendered(diagnostic: &Diagnostic, paint: Paint) -> String {
     let rendered = diagnostic.render(|severity, text| {
         let style = match severity {
             Severity::Error => Style::Bad,

@@ -2,12 +2,13 @@
 
 use super::output::{Paint, Style, one_line};
 use super::record::Record;
-use crate::wire::proto::geotopics::v1::{
-    Classification, ClassifyResult, DocumentError, Evidence, Field, Label, NearMissReason, classify_result::Outcome,
+use crate::wire::v1::{
+    Classification, ClassifyResult, DocumentError, Evidence, Field, Label, NearMissReason,
+    classify_result::Outcome,
 };
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::fmt::{self, Write};
+use std::io::{self, Write};
 
 /// Cells of a full bar: a score of 1.
 const BAR: usize = 12;
@@ -18,21 +19,30 @@ const PROOF: usize = 40;
 const TITLE: usize = 90;
 
 /// Writes a block for a document: its id, then each label with its score and the words that prove it, or what went wrong.
-pub(super) fn write(out: &mut String, record: &Record<'_>, result: &ClassifyResult, paint: Paint) {
-    let done = match &result.outcome {
-        Some(Outcome::Classification(classification)) => write_classification(out, record, classification, paint),
+pub(super) fn write(
+    out: &mut Vec<u8>,
+    record: &Record<'_>,
+    result: &ClassifyResult,
+    paint: Paint,
+) -> io::Result<()> {
+    match &result.outcome {
+        Some(Outcome::Classification(classification)) => {
+            write_classification(out, record, classification, paint)
+        }
         Some(Outcome::Error(DocumentError { document_id, status })) => {
             let message = status.as_ref().map_or("", |status| &status.message);
             write_error(out, document_id, message, paint)
         }
         None => Ok(()),
-    };
-    debug_assert!(done.is_ok(), "writing to a string cannot fail");
+    }
 }
 
 fn write_classification(
-    out: &mut String, record: &Record<'_>, classification: &Classification, paint: Paint,
-) -> fmt::Result {
+    out: &mut Vec<u8>,
+    record: &Record<'_>,
+    classification: &Classification,
+    paint: Paint,
+) -> io::Result<()> {
     write!(out, "{}", paint.paint(Style::Bold, one_line(&record.id, TITLE)))?;
     match record.title.as_deref() {
         Some(title) if !title.trim().is_empty() => writeln!(out, "  {}", one_line(title, TITLE))?,
@@ -52,8 +62,8 @@ fn write_classification(
             NearMissReason::Exclude => "`exclude` has a hit",
         };
         let bar = paint.paint(Style::Dim, bar(miss.score));
-        let reason = paint.paint(Style::Dim, format_args!("no label: {reason}"));
-        writeln!(out, "  {:width$}  {bar} {:.3}  {reason}", miss.topic, miss.score)?;
+        let reason = paint.paint(Style::Dim, reason);
+        writeln!(out, "  {:width$}  {bar} {:.3}  no label: {reason}", miss.topic, miss.score)?;
     }
     if classification.labels.is_empty() {
         writeln!(out, "  {}", paint.paint(Style::Dim, "no labels"))?;
@@ -61,7 +71,7 @@ fn write_classification(
     writeln!(out)
 }
 
-fn write_error(out: &mut String, document_id: &str, message: &str, paint: Paint) -> fmt::Result {
+fn write_error(out: &mut Vec<u8>, document_id: &str, message: &str, paint: Paint) -> io::Result<()> {
     writeln!(out, "{}", paint.paint(Style::Bold, one_line(document_id, TITLE)))?;
     writeln!(out, "  {} {}\n", paint.paint(Style::Bad, "error:"), one_line(message, usize::MAX))
 }
@@ -113,5 +123,7 @@ fn words(record: &Record<'_>, evidence: &Evidence) -> Vec<String> {
     };
     let field = field.unwrap_or("");
     let spans = evidence.spans.iter();
-    spans.map(|span| one_line(field.get(span.start as usize..span.end as usize).unwrap_or(""), PROOF)).collect()
+    spans
+        .map(|span| one_line(field.get(span.start as usize..span.end as usize).unwrap_or(""), PROOF))
+        .collect()
 }

@@ -43,6 +43,13 @@ pub(super) fn run(args: &Args) -> Result<Status, Failure> {
         }
         writeln!(out)?;
     }
-    writeln!(out, "{} {}: {}, {} failed", ruleset.name, ruleset.version, count(examples, "example"), failed.len())?;
+    writeln!(
+        out,
+        "{} {}: {}, {} failed",
+        ruleset.name,
+        ruleset.version,
+        count(examples, "example"),
+        failed.len()
+    )?;
     Ok(Status::of_faults(failed.len()))
 }

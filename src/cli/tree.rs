@@ -1,7 +1,9 @@
 //! How a topic got its points, as a tree for people.
 
 use super::output::{Paint, Style, count, one_line};
-use crate::engine::{Dropped, Field, HitExplanation, Points, Reason, RuleExplanation, TopicExplanation, TopicInfo};
+use crate::engine::{
+    Dropped, Field, HitExplanation, Points, Reason, RuleExplanation, TopicExplanation, TopicInfo,
+};
 use std::io::{self, Write};
 
 /// The longest piece of a query or of the document on one line, in characters.
@@ -50,7 +52,8 @@ pub(super) fn verdict(topic: &TopicExplanation, reason: Option<Reason>) -> Strin
 
 /// Rule by rule, then masks and gates.
 pub(super) fn steps(info: &TopicInfo, topic: &TopicExplanation, texts: Texts<'_>, paint: Paint) -> Vec<Node> {
-    let mut nodes: Vec<_> = topic.rules.iter().filter_map(|rule| rule_node(info, rule, texts, paint)).collect();
+    let mut nodes: Vec<_> =
+        topic.rules.iter().filter_map(|rule| rule_node(info, rule, texts, paint)).collect();
     for (field, span) in &topic.masked {
         let words = quoted(span.of(field_of(texts, *field)));
         nodes.push(Node::leaf(format!("masked in the {}: {words}", field_name(*field))));
@@ -67,7 +70,8 @@ pub(super) fn steps(info: &TopicInfo, topic: &TopicExplanation, texts: Texts<'_>
 
 fn rule_node(info: &TopicInfo, rule: &RuleExplanation, texts: Texts<'_>, paint: Paint) -> Option<Node> {
     let about = info.rules.get(rule.rule as usize)?;
-    let language = if about.language.is_empty() { String::new() } else { format!(", {} only", about.language) };
+    let language =
+        if about.language.is_empty() { String::new() } else { format!(", {} only", about.language) };
     let line = format!(
         "rule {}: {} points from {}, weight {}{language}  {}",
         paint.paint(Style::Bold, &about.id),
