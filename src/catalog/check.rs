@@ -67,6 +67,7 @@ fn fault(code: &'static str, path: &str, line: u32, message: String) -> Diagnost
         line,
         column: u32::from(line > 0),
         source: String::new(),
+        caret: 1,
         width: 1,
         help: String::new(),
     }

@@ -249,7 +249,7 @@ fn work_off(todo: &Mutex<Receiver<Work>>, view: View, classifier: &Classifier, o
         let printout = view.answer(&batch, |record| {
             let mut metadata = Vec::new();
             let document = record.document(&mut metadata);
-            answers.result(&record.id, &document, classifier.classify(&document, &mut scratch))
+            answers.classification(&record.id, &document, classifier.classify(&document, &mut scratch)).into()
         });
         // Nobody waits for it when printing has failed.
         reply.send(printout).ok();

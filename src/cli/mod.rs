@@ -54,7 +54,7 @@ enum Command {
 #[must_use]
 pub fn main() -> ExitCode {
     let done = match Cli::parse().command {
-        Command::Serve(args) => serve::run(args),
+        Command::Serve(args) => serve::run(&args),
         Command::Classify(args) => classify::run(args),
         Command::Explain(args) => explain::run(&args),
         Command::Check(args) => check::run(&args),

@@ -28,8 +28,7 @@ impl Choice {
 /// When the folder cannot be read.
 pub(super) fn sources(dir: Option<&Path>) -> Result<Vec<Source>, Failure> {
     match dir {
-        Some(dir) => catalog::load(dir)
-            .map_err(|error| Failure::io(format_args!("cannot read {}", dir.display()), &error)),
+        Some(dir) => catalog::load(dir).map_err(|error| Failure::Message(error.to_string())),
         None => Ok(catalog::embedded()),
     }
 }
@@ -40,11 +39,17 @@ pub(super) fn sources(dir: Option<&Path>) -> Result<Vec<Source>, Failure> {
 /// When the folder cannot be read.
 pub(super) fn parse(dir: Option<&Path>) -> Result<(Option<Ruleset>, Vec<Diagnostic>), Failure> {
     let sources = sources(dir)?;
-    let (ruleset, mut diagnostics) = Ruleset::parse(&name(dir), &sources);
+    let (ruleset, diagnostics) = Ruleset::parse(&name(dir), &sources);
+    Ok((ruleset, from_here(dir, diagnostics)))
+}
+
+/// Diagnostics with paths that can be opened from here.
+#[must_use]
+pub(super) fn from_here(dir: Option<&Path>, mut diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
     for diagnostic in diagnostics.iter_mut().filter(|diagnostic| diagnostic.line > 0) {
         diagnostic.path = path(dir, &diagnostic.path);
     }
-    Ok((ruleset, diagnostics))
+    diagnostics
 }
 
 /// A ruleset without errors, compiled.

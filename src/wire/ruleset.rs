@@ -48,7 +48,8 @@ pub fn topic(topic: &TopicInfo) -> v1::Topic {
 /// A fault of a rule file.
 #[must_use]
 pub fn diagnostic(diagnostic: &Diagnostic) -> v1::Diagnostic {
-    let Diagnostic { code, severity, message, path, line, column, source: _, width: _, help } = diagnostic;
+    let Diagnostic { code, severity, message, path, line, column, source: _, caret: _, width: _, help } =
+        diagnostic;
     let severity = match severity {
         Severity::Error => v1::Severity::Error,
         Severity::Warning => v1::Severity::Warning,
