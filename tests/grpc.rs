@@ -306,7 +306,7 @@ async fn places_are_counted_in_the_unit_asked_for() {
         spans.push(places.collect::<Vec<_>>());
     }
     assert_eq!(spans[0], spans[1]);
-    assert_eq!(spans[1], [(5, 13), (11, 19), (32, 47)]);
+    assert_eq!(spans[1], [(5, 13), (11, 19), (33, 48)]);
     assert_eq!(spans[2], [(3, 10), (9, 16), (28, 43)]);
     assert_eq!(spans[3], [(2, 9), (9, 16), (27, 42)]);
     assert_eq!(text[27..42].iter().collect::<String>(), "Middle Corridor");
