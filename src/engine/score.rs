@@ -31,6 +31,8 @@ pub(super) enum Fate {
     Overlaps,
     /// It lies inside a hit of this rule.
     InsideOf(u32),
+    /// Only the best hit of a rule counts, and it is another.
+    Repeats,
 }
 
 /// The factor of a hit.
@@ -100,6 +102,9 @@ pub(super) fn repeat(hits: &mut [RuleHit], repeat: f64) {
     let mut power = 1.0;
     for hit in hits.iter_mut().filter(|hit| hit.fate == Fate::Counts) {
         hit.share = hit.factor * power;
+        if power == 0.0 {
+            hit.fate = Fate::Repeats;
+        }
         power *= repeat;
     }
 }

@@ -30,7 +30,7 @@ pub fn break_between(text: &str, before: Span, after: Span) -> Break {
     let mut terminator = None;
     // A line break was just read, and only white space since.
     let mut line = false;
-    let mut chars = gap.chars().peekable();
+    let mut chars = gap.chars().filter(|&c| class(c) != Class::Transparent).peekable();
     while let Some(c) = chars.next() {
         let is_line = match c {
             '\u{2029}' => return Break::Paragraph,
@@ -49,7 +49,7 @@ pub fn break_between(text: &str, before: Span, after: Span) -> Break {
             '。' | '！' | '？' | '｡' => sentence = true,
             '.' => terminator = Some(true),
             '!' | '?' | '…' | '؟' | '۔' | '।' => terminator = Some(false),
-            _ if is_closing(c) || class(c) == Class::Transparent => {}
+            _ if is_closing(c) => {}
             _ if c.is_whitespace() => {
                 sentence |= match terminator {
                     Some(true) => !is_abbreviated(text, before, after),
@@ -117,6 +117,8 @@ mod tests {
             ("one\u{2028}\u{2028}two", Paragraph),
             ("one\u{2029}two", Paragraph),
             ("one\n-\ntwo", None),
+            ("one\n\u{200B}\ntwo", Paragraph),
+            ("one.\u{200B} Two", Sentence),
             ("Iran's. Two", Sentence),
         ] {
             let spans: Vec<Span> = words(text).collect();
