@@ -94,10 +94,11 @@ pub(super) struct Placed {
     index: u32,
 }
 
-/// Gives each counting hit of one rule its share: highest factor first, then title before text, then by place.
+/// Gives each counting hit of one rule its share: highest factor first, then title before text, then by place; a
+/// condition after its equals.
 /// Leaves the hits in that order.
 pub(super) fn repeat(hits: &mut [RuleHit], repeat: f64) {
-    let place = |hit: &RuleHit| hit.place.map(|(_, hit)| hit.start);
+    let place = |hit: &RuleHit| hit.place.map_or(u32::MAX, |(_, hit)| hit.start);
     hits.sort_unstable_by(|a, b| b.factor.total_cmp(&a.factor).then_with(|| place(a).cmp(&place(b))));
     let mut power = 1.0;
     for hit in hits.iter_mut().filter(|hit| hit.fate == Fate::Counts) {

@@ -319,23 +319,28 @@ impl Generator {
             }
             72..80 => Query::AtLeast(self.rng.usize(1..5), Box::new(self.query(depth - 1, &placed))),
             80..88 => {
-                let sides = (0..self.rng.usize(2..5)).map(|_| self.query(depth - 1, &placed)).collect();
+                let mut sides: Vec<Query> = (0..self.rng.usize(2..5)).map(|_| self.query(depth - 1, &placed)).collect();
+                if let Some(Query::Term(Form::Bare, text)) = sides.first() {
+                    let again = text.to_uppercase(); // mostly an equal alternative
+                    sides.extend(is_sound(Form::Bare, &again).then_some(Query::Term(Form::Bare, again)));
+                }
                 Query::Distinct(self.rng.usize(1..4), Box::new(Query::Or(sides)))
             }
-            88..98 => {
+            88..92 => self.phrase_and_near(context),
+            92..98 => {
                 let place = self.pick(&context.places);
                 let places = if place == Place::Title { vec![place] } else { vec![Place::Lead, Place::Text] };
                 Query::In(place, Box::new(self.query(depth - 1, &Context { places, ..placed })))
             }
             _ if context.needs_word => self.leaf(context),
-            _ => Query::None(Box::new(self.query(depth - 1, context))),
+            _ => Query::UnaryNot(Box::new(self.query(depth - 1, context))),
         }
     }
 
     /// A side of AND or the right side of NOT: a unary NOT is fine.
     fn any(&mut self, depth: usize, context: &Context) -> Query {
         let query = self.query(depth, context);
-        if self.chance(15) { Query::None(Box::new(query)) } else { query }
+        if self.chance(15) { Query::UnaryNot(Box::new(query)) } else { query }
     }
 
     /// A side of NEAR is no condition itself; by the letter of the page conditions may stand deeper in it.
@@ -381,13 +386,23 @@ impl Generator {
             if self.chance(25) && !text.contains('\u{640}') {
                 text = self.with_wildcard(&text);
             }
-            let query = Query::Term(form, text.clone());
-            // Not all words can take a wildcard, and a term may not look like something else.
-            let sound = Query::parse(&query.to_string()) == Ok(query.clone()) && Query::parse_term(&text).is_ok();
-            if sound && !text.contains('"') && (stems || form != Form::Stem) {
+            if is_sound(form, &text) && (stems || form != Form::Stem) {
                 return (form, text);
             }
         }
+    }
+
+    /// A phrase, or its parts near each other: equal spans with and without gaps.
+    fn phrase_and_near(&mut self, context: &Context) -> Query {
+        let phrases = self.phrases.clone();
+        let phrase = if phrases.is_empty() { String::new() } else { self.pick(&phrases) };
+        let Some((first, last)) = phrase.split_once(' ') else { return self.leaf_term(context) };
+        if ![&phrase, first, last].into_iter().all(|text| is_sound(Form::Bare, text)) {
+            return self.leaf_term(context);
+        }
+        let part = |text: &str| Box::new(Query::Term(Form::Bare, text.to_owned()));
+        let near = Query::Near(part(first), Nearness::Near, Reach::Words(self.rng.usize(0..2)), part(last));
+        Query::Or(vec![near, *part(&phrase)])
     }
 
     fn with_wildcard(&mut self, text: &str) -> String {
@@ -417,6 +432,12 @@ impl Generator {
             _ => format!(".*{bare}"),
         }
     }
+}
+
+/// Not all words can take a wildcard, and a term may not look like something else.
+fn is_sound(form: Form, text: &str) -> bool {
+    let query = Query::Term(form, text.to_owned());
+    Query::parse(&query.to_string()) == Ok(query) && Query::parse_term(text).is_ok()
 }
 
 fn table<const N: usize>(entries: [(&str, Value); N]) -> Table {
