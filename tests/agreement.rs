@@ -50,7 +50,10 @@ fn of_oracle(answer: oracle::Answer) -> Answer {
         oracle::Field::Text => "text",
     };
     let labels = answer.labels.into_iter().map(|label| {
-        let proofs = label.evidence.into_iter().map(|(rule, place, points, spans)| (rule, place.map(field), points, spans));
+        let proofs = label
+            .evidence
+            .into_iter()
+            .map(|(rule, place, points, spans)| (rule, place.map(field), points, spans));
         (label.topic, label.score_micro, label.points_micro, proofs.collect())
     });
     Answer { labels: labels.collect(), near_misses: answer.near_misses }
@@ -95,7 +98,11 @@ fn random_rulesets_get_the_same_answers() {
             let expected = of_oracle(oracle.classify(document, detected.as_deref()));
             let answer = classifier.classify(&input, &mut used);
             let found = of_engine(&classifier, &answer);
-            assert_eq!(answer, classifier.classify(&input, &mut Scratch::default()), "seed {seed}: a used scratch");
+            assert_eq!(
+                answer,
+                classifier.classify(&input, &mut Scratch::default()),
+                "seed {seed}: a used scratch"
+            );
             assert_eq!(answer, shuffled.classify(&input, &mut used), "seed {seed}: the order of files");
             assert_eq!(answer, classifier.explain(&input, &mut used).classification, "seed {seed}: explain");
             if found != expected {

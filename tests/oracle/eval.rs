@@ -76,7 +76,8 @@ impl Oracle {
     /// Labels a document. `detected` is the language found in its words, None where detection is not sure; it is
     /// looked at only where the document gives none.
     pub fn classify(&self, document: &Document, detected: Option<&str>) -> Answer {
-        let given = document.language.as_deref().map(words::primary).filter(|tag| !tag.is_empty() && tag != "und");
+        let given =
+            document.language.as_deref().map(words::primary).filter(|tag| !tag.is_empty() && tag != "und");
         let mut reader = Reader {
             ruleset: &self.ruleset,
             document,
@@ -170,8 +171,10 @@ impl Hits {
     }
 
     fn union(all: impl IntoIterator<Item = Hits>) -> Hits {
-        all.into_iter()
-            .fold(Hits::default(), |a, b| Hits { places: &a.places | &b.places, condition: a.condition || b.condition })
+        all.into_iter().fold(Hits::default(), |a, b| Hits {
+            places: &a.places | &b.places,
+            condition: a.condition || b.condition,
+        })
     }
 }
 
@@ -203,8 +206,10 @@ impl Reader<'_> {
 
     fn judge(&self, topic: &Topic) -> Verdict {
         let english = Scope { masked: BTreeSet::new(), places: Vec::new(), language: "en".to_owned() };
-        let masks = topic.mask.iter().chain(&self.ruleset.mask).flat_map(|mask| self.eval(mask, &english).places);
-        let masked: BTreeSet<_> = masks.flat_map(|hit| (hit.start..hit.end).map(move |i| (hit.field, i))).collect();
+        let masks =
+            topic.mask.iter().chain(&self.ruleset.mask).flat_map(|mask| self.eval(mask, &english).places);
+        let masked: BTreeSet<_> =
+            masks.flat_map(|hit| (hit.start..hit.end).map(move |i| (hit.field, i))).collect();
         let gates = Scope { masked: masked.clone(), ..english };
 
         let found: Vec<(&Rule, Hits)> = topic
@@ -226,7 +231,9 @@ impl Reader<'_> {
             points_micro += points;
             evidence.append(&mut entries);
         }
-        evidence.sort_by_key(|(rule, field, points, _)| (Reverse(points.abs()), rule.clone(), field.is_none(), *field));
+        evidence.sort_by_key(|(rule, field, points, _)| {
+            (Reverse(points.abs()), rule.clone(), field.is_none(), *field)
+        });
 
         let points = points_micro as f64 / 1e6;
         let score_micro = micro(1.0 - libm::exp2(-points.max(0.0)));
@@ -265,7 +272,8 @@ impl Reader<'_> {
 
     /// The rule's points and its evidence. A condition stands behind the hits of its factor that have a place.
     fn points(&self, rule: &Rule, places: &[Hit], condition: bool) -> (i64, Vec<Evidence>) {
-        let mut hits: Vec<(f64, Option<Hit>)> = places.iter().map(|&hit| (self.factor(hit), Some(hit))).collect();
+        let mut hits: Vec<(f64, Option<Hit>)> =
+            places.iter().map(|&hit| (self.factor(hit), Some(hit))).collect();
         hits.extend(condition.then_some((1.0, None)));
         // A stable sort: hits of one factor stay title before text, then by place.
         hits.sort_by(|(a, _), (b, _)| b.total_cmp(a));
@@ -274,10 +282,12 @@ impl Reader<'_> {
         }
         let counted: Vec<(f64, Option<Hit>)> =
             (0..).zip(hits).map(|(i, (factor, hit))| (factor * self.ruleset.repeat.powi(i), hit)).collect();
-        let share =
-            |part: &[(f64, Option<Hit>)]| micro(rule.weight * part.iter().map(|(counts, _)| counts).sum::<f64>());
+        let share = |part: &[(f64, Option<Hit>)]| {
+            micro(rule.weight * part.iter().map(|(counts, _)| counts).sum::<f64>())
+        };
         let entry = |field: Option<Field>| {
-            let part: Vec<_> = counted.iter().filter(|(_, hit)| hit.map(|hit| hit.field) == field).copied().collect();
+            let part: Vec<_> =
+                counted.iter().filter(|(_, hit)| hit.map(|hit| hit.field) == field).copied().collect();
             let mut spans: Vec<(usize, usize)> =
                 part.iter().filter_map(|(_, hit)| hit.map(|hit| self.bytes(hit))).collect();
             spans.sort_unstable();
@@ -307,7 +317,9 @@ impl Reader<'_> {
                 let whole = whole.expect("only valid queries are evaluated");
                 self.rows(1, scope, |_, word| whole.is_match(&word.bare))
             }
-            Query::List(name) => Hits::union(self.ruleset.lists[name].iter().map(|term| self.eval(term, scope))),
+            Query::List(name) => {
+                Hits::union(self.ruleset.lists[name].iter().map(|term| self.eval(term, scope)))
+            }
             Query::Topic(id) => Hits::of_condition(self.labels.contains(id)),
             Query::Meta(key, pattern) => {
                 let fold = |text: &str| words::fold_case(&words::nfkc(text));
@@ -347,7 +359,8 @@ impl Reader<'_> {
                 let different: BTreeMap<Query, Hits> = alternatives
                     .into_iter()
                     .map(|query| {
-                        let compared = query.map_terms(&|form, text| patterns(form, text, &scope.language).join(" "));
+                        let compared =
+                            query.map_terms(&|form, text| patterns(form, text, &scope.language).join(" "));
                         (compared, self.eval(query, scope))
                     })
                     .collect();
@@ -387,7 +400,9 @@ impl Reader<'_> {
 
     fn near(&self, a: &BTreeSet<Hit>, nearness: Nearness, reach: Reach, b: &BTreeSet<Hit>) -> Hits {
         if nearness == Nearness::Not {
-            return Hits::of_places(a.iter().filter(|&&a| !b.iter().any(|&b| self.is_close(a, reach, b))).copied());
+            return Hits::of_places(
+                a.iter().filter(|&&a| !b.iter().any(|&b| self.is_close(a, reach, b))).copied(),
+            );
         }
         let mut spans = BTreeSet::new();
         for (&a, &b) in a.iter().flat_map(|a| b.iter().map(move |b| (a, b))) {
@@ -438,7 +453,9 @@ impl Reader<'_> {
     fn flatten<'q>(&'q self, query: &'q Query, alternatives: &mut Vec<&'q Query>) {
         match query {
             Query::Or(sides) => sides.iter().for_each(|side| self.flatten(side, alternatives)),
-            Query::List(name) => self.ruleset.lists[name].iter().for_each(|term| self.flatten(term, alternatives)),
+            Query::List(name) => {
+                self.ruleset.lists[name].iter().for_each(|term| self.flatten(term, alternatives))
+            }
             query => alternatives.push(query),
         }
     }

@@ -76,7 +76,8 @@ impl Ruleset {
             if hidden || !path.ends_with(".toml") || path == "calibration.toml" {
                 continue;
             }
-            let table: Table = content.trim_start_matches('\u{FEFF}').parse().map_err(|e| format!("{path}: {e}"))?;
+            let table: Table =
+                content.trim_start_matches('\u{FEFF}').parse().map_err(|e| format!("{path}: {e}"))?;
             let read = match path.as_str() {
                 "ruleset.toml" => {
                     has_ruleset = true;
@@ -175,8 +176,10 @@ impl Topic {
 
 fn topic(table: &Table) -> Result<Topic, String> {
     let rules = table.get("rule").and_then(Value::as_array).ok_or("no rules")?;
-    let rules =
-        rules.iter().enumerate().map(|(i, rule)| self::rule(i + 1, rule.as_table().ok_or("a rule is no table")?));
+    let rules = rules
+        .iter()
+        .enumerate()
+        .map(|(i, rule)| self::rule(i + 1, rule.as_table().ok_or("a rule is no table")?));
     Ok(Topic {
         id: string(table, "id").ok_or("no id")?,
         threshold: number(table, "threshold"),

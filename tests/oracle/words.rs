@@ -157,7 +157,8 @@ fn split(text: &str, wildcards: bool) -> Vec<Word> {
             i += 1;
             continue;
         }
-        let follows = |place: Option<usize>| place.is_some_and(|place| place + 1 == i && is_apostrophe(char_at(place)));
+        let follows =
+            |place: Option<usize>| place.is_some_and(|place| place + 1 == i && is_apostrophe(char_at(place)));
         let is_s = end == i + 1 && matches!(char_at(i), 's' | 'S');
         if is_s && (follows(after_word) || follows(after_acronym)) {
             i = end; // a possessive is no word, so that a second one behind it follows no word
