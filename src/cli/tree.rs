@@ -125,6 +125,9 @@ fn hit_line(info: &TopicInfo, hit: &HitExplanation, texts: Texts<'_>, paint: Pai
         Some(Dropped::Overlap) => {
             format!("{} {place}: overlaps another hit of this rule", paint.paint(Style::Dim, "dropped"))
         }
+        Some(Dropped::Repeat) => {
+            format!("{} {place}: only the best hit of a rule counts", paint.paint(Style::Dim, "dropped"))
+        }
         Some(Dropped::Contained(rule)) => {
             let rule = info.rules.get(rule as usize).map_or("", |rule| &rule.id);
             format!("{} {place}: inside a hit of rule {rule}", paint.paint(Style::Dim, "dropped"))

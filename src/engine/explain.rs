@@ -48,6 +48,7 @@ impl Classifier {
                 dropped: match hit.fate {
                     Fate::Counts => None,
                     Fate::Overlaps => Some(Dropped::Overlap),
+                    Fate::Repeats => Some(Dropped::Repeat),
                     Fate::InsideOf(rule) => Some(Dropped::Contained(self.plan.rules[rule as usize].index)),
                 },
             };

@@ -10,7 +10,7 @@ use super::hash::Seed;
 use super::patterns::Patterns;
 use super::words::Words;
 use crate::rules::{Pattern, Term};
-use crate::text::{Language, bare, exact};
+use crate::text::{Language, bare, exact, stem};
 use foldhash::HashMap;
 
 /// What one word of a term must be.
@@ -264,13 +264,23 @@ impl Place<'_, '_> {
     }
 }
 
+/// What makes two patterns one.
+#[derive(Debug, PartialEq, Eq, Hash)]
+enum PatternKey<'r> {
+    /// All words with the same stem.
+    Stem(Language, Option<String>),
+    /// Everything else as it is.
+    Itself(&'r Pattern),
+}
+
 /// Collects terms.
 #[derive(Debug, Default)]
 pub(super) struct Builder<'r> {
     words: HashMap<String, u32>,
     exacts: HashMap<&'r str, u32>,
     exact_words: Vec<(u32, Box<str>)>,
-    patterns: HashMap<(&'r Pattern, Option<Language>), u32>,
+    patterns: Vec<(&'r Pattern, Language)>,
+    pattern_numbers: HashMap<PatternKey<'r>, u32>,
     terms: HashMap<Box<[Element]>, u32>,
     elements: Vec<Element>,
     term_ends: Vec<u32>,
@@ -303,11 +313,15 @@ impl<'r> Builder<'r> {
                 self.exacts.insert(form, index);
                 return Element::Exact(index);
             }
-            Pattern::Stem(_) => (pattern, Some(language)),
-            Pattern::Wildcard(_) | Pattern::ExactWildcard(_) | Pattern::Regex(_) => (pattern, None),
+            Pattern::Stem(word) => PatternKey::Stem(language, stem(language, word)),
+            Pattern::Wildcard(_) | Pattern::ExactWildcard(_) | Pattern::Regex(_) => PatternKey::Itself(pattern),
         };
         let next = self.patterns.len() as u32;
-        Element::Pattern(*self.patterns.entry(key).or_insert(next))
+        let number = *self.pattern_numbers.entry(key).or_insert(next);
+        if number == next {
+            self.patterns.push((pattern, language));
+        }
+        Element::Pattern(number)
     }
 
     fn word(&mut self, form: &str) -> u32 {
@@ -351,19 +365,13 @@ impl<'r> Builder<'r> {
             forms.push_str(&form);
             form_ends.push(u32::try_from(forms.len()).map_err(|_| TooLarge { what: "words" })?);
         }
-        let mut patterns_by_number: Vec<_> = patterns.into_iter().collect();
-        patterns_by_number.sort_unstable_by_key(|&(_, number)| number);
-        let patterns_by_number: Vec<_> = patterns_by_number
-            .into_iter()
-            .map(|((pattern, language), _)| (pattern, language.unwrap_or(Language::ENGLISH)))
-            .collect();
         let mut lexicon = Lexicon {
             seed,
             hashes,
             form_ends,
             forms,
             exacts,
-            patterns: Patterns::new(&patterns_by_number),
+            patterns: Patterns::new(&patterns),
             elements,
             term_ends,
             tags: Box::default(),
@@ -372,7 +380,7 @@ impl<'r> Builder<'r> {
             pattern_ends: Vec::new(),
             pattern_postings: Vec::new(),
         };
-        lexicon.anchor(patterns_by_number.len());
+        lexicon.anchor(patterns.len());
         Ok(lexicon)
     }
 }

@@ -219,7 +219,7 @@ impl Classifier {
                 false
             }
         };
-        if holds && hits.is_empty() {
+        if holds {
             let fate = Fate::Counts;
             rule_hits.push(RuleHit { rule: number, place: None, factor: 1.0, share: 0.0, fate });
         }
@@ -278,7 +278,8 @@ impl Classifier {
         let id = |evidence: &Evidence| &infos[evidence.rule as usize].id;
         evidence.sort_by(|a, b| {
             let points = b.points.0.abs().cmp(&a.points.0.abs());
-            points.then_with(|| id(a).cmp(id(b))).then(a.field.cmp(&b.field))
+            let field = (a.field.is_none(), a.field).cmp(&(b.field.is_none(), b.field));
+            points.then_with(|| id(a).cmp(id(b))).then(field)
         });
         evidence
     }

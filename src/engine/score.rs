@@ -31,6 +31,8 @@ pub(super) enum Fate {
     Overlaps,
     /// It lies inside a hit of this rule.
     InsideOf(u32),
+    /// Only the best hit of a rule counts, and it is another.
+    Repeats,
 }
 
 /// The factor of a hit.
@@ -92,14 +94,18 @@ pub(super) struct Placed {
     index: u32,
 }
 
-/// Gives each counting hit of one rule its share: highest factor first, then title before text, then by place.
+/// Gives each counting hit of one rule its share: highest factor first, then title before text, then by place; a
+/// condition after its equals.
 /// Leaves the hits in that order.
 pub(super) fn repeat(hits: &mut [RuleHit], repeat: f64) {
-    let place = |hit: &RuleHit| hit.place.map(|(_, hit)| hit.start);
+    let place = |hit: &RuleHit| hit.place.map_or(u32::MAX, |(_, hit)| hit.start);
     hits.sort_unstable_by(|a, b| b.factor.total_cmp(&a.factor).then_with(|| place(a).cmp(&place(b))));
     let mut power = 1.0;
     for hit in hits.iter_mut().filter(|hit| hit.fate == Fate::Counts) {
         hit.share = hit.factor * power;
+        if power == 0.0 {
+            hit.fate = Fate::Repeats;
+        }
         power *= repeat;
     }
 }

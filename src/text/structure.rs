@@ -26,11 +26,13 @@ pub fn break_between(text: &str, before: Span, after: Span) -> Break {
         return Break::None;
     }
     let mut sentence = false;
-    // A terminator and its closing quotes and brackets were just read; whether it is a full stop.
-    let mut terminator = None;
+    // A terminator and its closing quotes and brackets were just read; whether it is a full stop, and whether an
+    // abbreviation can stand directly before it.
+    let mut terminator: Option<(bool, bool)> = None;
+    let mut touches = true;
     // A line break was just read, and only white space since.
     let mut line = false;
-    let mut chars = gap.chars().peekable();
+    let mut chars = gap.chars().filter(|&c| class(c) != Class::Transparent).peekable();
     while let Some(c) = chars.next() {
         let is_line = match c {
             '\u{2029}' => return Break::Paragraph,
@@ -47,19 +49,22 @@ pub fn break_between(text: &str, before: Span, after: Span) -> Break {
         line = is_line || line && c.is_whitespace();
         match c {
             '。' | '！' | '？' | '｡' => sentence = true,
-            '.' => terminator = Some(true),
-            '!' | '?' | '…' | '؟' | '۔' | '।' => terminator = Some(false),
-            _ if is_closing(c) || class(c) == Class::Transparent => {}
+            '.' => terminator = Some((true, touches)),
+            '!' | '?' | '…' | '؟' | '۔' | '।' => terminator = Some((false, false)),
+            _ if is_closing(c) => {}
             _ if c.is_whitespace() => {
                 sentence |= match terminator {
-                    Some(true) => !is_abbreviated(text, before, after),
-                    Some(false) => true,
+                    Some((true, touches)) => {
+                        !starts_in_lower_case(text, after) && !(touches && is_abbreviation(text, before))
+                    }
+                    Some((false, _)) => true,
                     None => false,
                 };
                 terminator = None;
             }
             _ => terminator = None,
         }
+        touches = false;
     }
     if sentence { Break::Sentence } else { Break::None }
 }
@@ -72,13 +77,14 @@ fn is_closing(c: char) -> bool {
         )
 }
 
-/// Whether a full stop between these words does not end a sentence.
-fn is_abbreviated(text: &str, before: Span, after: Span) -> bool {
+fn starts_in_lower_case(text: &str, word: Span) -> bool {
+    word.of(text).chars().next().is_some_and(char::is_lowercase)
+}
+
+/// Whether a full stop directly after this word does not end a sentence.
+fn is_abbreviation(text: &str, before: Span) -> bool {
     const TITLES: [&str; 13] =
         ["Mr", "Mrs", "Ms", "Dr", "Prof", "St", "Gen", "Col", "Sen", "Rep", "Gov", "No", "vs"];
-    if after.of(text).chars().next().is_some_and(char::is_lowercase) {
-        return true;
-    }
     let before = before.of(text);
     let is_acronym = before.contains('.');
     let mut letters = before.chars().filter(|&c| !matches!(class(c), Class::Mark | Class::Transparent));
@@ -102,6 +108,8 @@ mod tests {
             ("one?\" Two", Sentence),
             ("one.) Two", Sentence),
             ("one ... Two", Sentence),
+            ("Mr... Two", Sentence),
+            ("J). Two", Sentence),
             ("J. Smith", None),
             ("U.S. Army", None),
             ("Mr. Smith", None),
@@ -117,6 +125,8 @@ mod tests {
             ("one\u{2028}\u{2028}two", Paragraph),
             ("one\u{2029}two", Paragraph),
             ("one\n-\ntwo", None),
+            ("one\n\u{200B}\ntwo", Paragraph),
+            ("one.\u{200B} Two", Sentence),
             ("Iran's. Two", Sentence),
         ] {
             let spans: Vec<Span> = words(text).collect();

@@ -192,6 +192,7 @@ fn hit_explanation(rules: &[RuleInfo], found: engine::HitExplanation) -> v1::Hit
     let (dropped, dropped_by) = match dropped {
         None => (DropReason::Unspecified, String::new()),
         Some(engine::Dropped::Overlap) => (DropReason::Overlap, String::new()),
+        Some(engine::Dropped::Repeat) => (DropReason::Repeat, String::new()),
         Some(engine::Dropped::Contained(rule)) => (DropReason::Contained, rule_id(rules, rule)),
     };
     v1::HitExplanation {

@@ -344,7 +344,7 @@ impl Reader<'_> {
                 }
                 self.eval(a, scope)
             }
-            Query::None(a) => Hits::of_condition(!self.eval(a, scope).any()),
+            Query::UnaryNot(a) => Hits::of_condition(!self.eval(a, scope).any()),
             Query::Near(a, nearness, reach, b) => {
                 let (a, b) = (self.eval(a, scope).places, self.eval(b, scope).places);
                 self.near(&a, *nearness, *reach, &b)

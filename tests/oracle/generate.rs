@@ -75,8 +75,7 @@ const PARAGRAPHS: &[&str] = &[
 
 const LANGUAGES: &[&str] = &["en", "ru", "tr", "fr", "de", "ar", "en-US", "RU"];
 const KEYS: &[&str] = &["source", "section", "Lang-x_1"];
-const VALUES: &[&str] =
-    &["trend.az", "Trend.AZ", "ＴＲＥＮＤ.az", "trend", "sport", "Sports", "a?b", "Straße", ""];
+const VALUES: &[&str] = &["trend.az", "Trend.AZ", "ＴＲＥＮＤ.az", "trend", "sport", "Sports", "a?b", "Straße", ""];
 const DAYS: &[&str] = &["2023-12-31", "2024-01-01", "2024-01-02", "2024-02-29"];
 
 fn vocabulary(rng: &mut Rng) -> Vec<&'static str> {
@@ -138,12 +137,9 @@ impl Generator {
         Document {
             title: self.prose(title),
             text: self.prose(text),
-            language: self
-                .chance(70)
-                .then(|| self.pick(&[LANGUAGES, &["und", "", "EN_gb", "xx"]].concat()).to_owned()),
+            language: self.chance(70).then(|| self.pick(&[LANGUAGES, &["und", "", "EN_gb", "xx"]].concat()).to_owned()),
             published: self.chance(60).then(|| {
-                let day: jiff::Timestamp =
-                    format!("{}T00:00Z", self.pick(DAYS)).parse().expect("a day of the list");
+                let day: jiff::Timestamp = format!("{}T00:00Z", self.pick(DAYS)).parse().expect("a day of the list");
                 day.as_second() + self.rng.i64(-1..=86_400)
             }),
             metadata,
@@ -186,8 +182,7 @@ impl Generator {
         let threshold = self.pick(&[0.01, 0.01, 0.1, 0.5]);
         ruleset.insert(
             "scoring".to_owned(),
-            table([("threshold", threshold.into()), ("repeat", repeat.into()), ("fields", fields.into())])
-                .into(),
+            table([("threshold", threshold.into()), ("repeat", repeat.into()), ("fields", fields.into())]).into(),
         );
         let mut more = Table::new();
         let mut lists = Table::new();
@@ -206,18 +201,12 @@ impl Generator {
             ruleset.insert("exclude".to_owned(), self.gate(Vec::new()));
         }
 
-        let mut files = vec![
-            ("ruleset.toml".to_owned(), ruleset),
-            ("lists.toml".to_owned(), table([("lists", more.into())])),
-        ];
+        let mut files =
+            vec![("ruleset.toml".to_owned(), ruleset), ("lists.toml".to_owned(), table([("lists", more.into())]))];
         let mut ids = ["alpha", "beta", "gamma", "delta", "eps_1", "z9"].map(str::to_owned).to_vec();
         self.rng.shuffle(&mut ids);
         for i in 0..self.rng.usize(1..=[1, 3, 6][self.size]) {
-            let path = if self.chance(50) {
-                format!("group/deep/{}.toml", ids[i])
-            } else {
-                format!("{}.toml", ids[i])
-            };
+            let path = if self.chance(50) { format!("group/deep/{}.toml", ids[i]) } else { format!("{}.toml", ids[i]) };
             let topic = self.topic(&ids[i], &ids[..i], repeat);
             files.push((path, topic));
         }
@@ -238,8 +227,7 @@ impl Generator {
                 topic.insert(gate.to_owned(), self.gate(others.to_vec()));
             }
         }
-        let rules =
-            (1..=self.rng.usize(1..=[1, 4, 8][self.size])).map(|i| self.rule(i, others, repeat).into());
+        let rules = (1..=self.rng.usize(1..=[1, 4, 8][self.size])).map(|i| self.rule(i, others, repeat).into());
         topic.insert("rule".to_owned(), Value::Array(rules.collect()));
         topic
     }
@@ -315,43 +303,44 @@ impl Generator {
         match self.rng.u32(0..100) {
             0..18 => Query::Or((0..self.rng.usize(2..4)).map(|_| self.query(depth - 1, context)).collect()),
             18..34 => {
-                let mut sides: Vec<Query> =
-                    (0..self.rng.usize(1..3)).map(|_| self.any(depth - 1, context)).collect();
+                let mut sides: Vec<Query> = (0..self.rng.usize(1..3)).map(|_| self.any(depth - 1, context)).collect();
                 let place = self.rng.usize(..=sides.len());
                 sides.insert(place, self.query(depth - 1, &worded));
                 Query::And(sides)
             }
-            34..44 => {
-                Query::Not(Box::new(self.query(depth - 1, context)), Box::new(self.any(depth - 1, context)))
-            }
+            34..44 => Query::Not(Box::new(self.query(depth - 1, context)), Box::new(self.any(depth - 1, context))),
             44..72 => {
                 let nearness = self.pick(&[Nearness::Near, Nearness::Near, Nearness::Pre, Nearness::Not]);
                 let far = self.rng.usize(0..=100);
-                let reach =
-                    [Reach::Words(0), Reach::Words(1), Reach::Words(2), Reach::Words(5), Reach::Words(far)];
+                let reach = [Reach::Words(0), Reach::Words(1), Reach::Words(2), Reach::Words(5), Reach::Words(far)];
                 let reach = self.pick(&[&reach[..], &[Reach::Sentence, Reach::Paragraph]].concat());
                 let (a, b) = (self.near_side(depth - 1, &worded), self.near_side(depth - 1, &worded));
                 Query::Near(Box::new(a), nearness, reach, Box::new(b))
             }
             72..80 => Query::AtLeast(self.rng.usize(1..5), Box::new(self.query(depth - 1, &placed))),
             80..88 => {
-                let sides = (0..self.rng.usize(2..5)).map(|_| self.query(depth - 1, &placed)).collect();
+                let mut sides: Vec<Query> = (0..self.rng.usize(2..5)).map(|_| self.query(depth - 1, &placed)).collect();
+                if let Some(Query::Term(Form::Bare, text)) = sides.first() {
+                    let again = text.to_uppercase(); // mostly an equal alternative
+                    sides.extend(is_sound(Form::Bare, &again).then_some(Query::Term(Form::Bare, again)));
+                }
                 Query::Distinct(self.rng.usize(1..4), Box::new(Query::Or(sides)))
             }
-            88..98 => {
+            88..92 => self.phrase_and_near(context),
+            92..98 => {
                 let place = self.pick(&context.places);
                 let places = if place == Place::Title { vec![place] } else { vec![Place::Lead, Place::Text] };
                 Query::In(place, Box::new(self.query(depth - 1, &Context { places, ..placed })))
             }
             _ if context.needs_word => self.leaf(context),
-            _ => Query::None(Box::new(self.query(depth - 1, context))),
+            _ => Query::UnaryNot(Box::new(self.query(depth - 1, context))),
         }
     }
 
     /// A side of AND or the right side of NOT: a unary NOT is fine.
     fn any(&mut self, depth: usize, context: &Context) -> Query {
         let query = self.query(depth, context);
-        if self.chance(15) { Query::None(Box::new(query)) } else { query }
+        if self.chance(15) { Query::UnaryNot(Box::new(query)) } else { query }
     }
 
     /// A side of NEAR is no condition itself; by the letter of the page conditions may stand deeper in it.
@@ -391,22 +380,29 @@ impl Generator {
         loop {
             let form = self.pick(&forms);
             let phrases = self.phrases.clone();
-            let mut text = if self.chance(30) && !phrases.is_empty() {
-                self.pick(&phrases)
-            } else {
-                self.word().to_owned()
-            };
-            if self.chance(25) {
+            let mut text =
+                if self.chance(30) && !phrases.is_empty() { self.pick(&phrases) } else { self.word().to_owned() };
+            // A tatweel is a letter as it stands, and none of the two that a wildcard needs.
+            if self.chance(25) && !text.contains('\u{640}') {
                 text = self.with_wildcard(&text);
             }
-            let query = Query::Term(form, text.clone());
-            // Not all words can take a wildcard, and a term may not look like something else.
-            let sound =
-                Query::parse(&query.to_string()) == Ok(query.clone()) && Query::parse_term(&text).is_ok();
-            if sound && !text.contains('"') && (stems || form != Form::Stem) {
+            if is_sound(form, &text) && (stems || form != Form::Stem) {
                 return (form, text);
             }
         }
+    }
+
+    /// A phrase, or its parts near each other: equal spans with and without gaps.
+    fn phrase_and_near(&mut self, context: &Context) -> Query {
+        let phrases = self.phrases.clone();
+        let phrase = if phrases.is_empty() { String::new() } else { self.pick(&phrases) };
+        let Some((first, last)) = phrase.split_once(' ') else { return self.leaf_term(context) };
+        if ![&phrase, first, last].into_iter().all(|text| is_sound(Form::Bare, text)) {
+            return self.leaf_term(context);
+        }
+        let part = |text: &str| Box::new(Query::Term(Form::Bare, text.to_owned()));
+        let near = Query::Near(part(first), Nearness::Near, Reach::Words(self.rng.usize(0..2)), part(last));
+        Query::Or(vec![near, *part(&phrase)])
     }
 
     fn with_wildcard(&mut self, text: &str) -> String {
@@ -436,6 +432,12 @@ impl Generator {
             _ => format!(".*{bare}"),
         }
     }
+}
+
+/// Not all words can take a wildcard, and a term may not look like something else.
+fn is_sound(form: Form, text: &str) -> bool {
+    let query = Query::Term(form, text.to_owned());
+    Query::parse(&query.to_string()) == Ok(query) && Query::parse_term(text).is_ok()
 }
 
 fn table<const N: usize>(entries: [(&str, Value); N]) -> Table {

@@ -24,7 +24,7 @@ pub enum Query {
     /// `a NOT b`.
     Not(Box<Query>, Box<Query>),
     /// `NOT a`, a condition.
-    None(Box<Query>),
+    UnaryNot(Box<Query>),
     /// `a NEAR/5 b`, `a PRE/5 b`, `a NOT/5 b`.
     Near(Box<Query>, Nearness, Reach, Box<Query>),
     /// `ATLEAST/3 (a)`.
@@ -80,8 +80,7 @@ pub enum Place {
 }
 
 const PLACES: [(Place, &str); 3] = [(Place::Title, "title:"), (Place::Lead, "lead:"), (Place::Text, "text:")];
-const NEARNESSES: [(Nearness, &str); 3] =
-    [(Nearness::Near, "NEAR/"), (Nearness::Pre, "PRE/"), (Nearness::Not, "NOT/")];
+const NEARNESSES: [(Nearness, &str); 3] = [(Nearness::Near, "NEAR/"), (Nearness::Pre, "PRE/"), (Nearness::Not, "NOT/")];
 const OPERATORS: [&str; 7] = ["OR", "AND", "NOT", "NEAR", "PRE", "ATLEAST", "DISTINCT"];
 
 impl Query {
@@ -114,7 +113,7 @@ impl Query {
                 a.visit(see);
                 b.visit(see);
             }
-            Query::None(a) | Query::AtLeast(_, a) | Query::Distinct(_, a) | Query::In(_, a) => a.visit(see),
+            Query::UnaryNot(a) | Query::AtLeast(_, a) | Query::Distinct(_, a) | Query::In(_, a) => a.visit(see),
             Query::Term(..) | Query::Regex(_) | Query::List(_) | Query::Topic(_) | Query::Meta(..) => {}
         }
     }
@@ -129,7 +128,7 @@ impl Query {
             Query::And(sides) => Query::And(all(sides)),
             Query::Not(a, b) => Query::Not(again(a), again(b)),
             Query::Near(a, nearness, reach, b) => Query::Near(again(a), *nearness, *reach, again(b)),
-            Query::None(a) => Query::None(again(a)),
+            Query::UnaryNot(a) => Query::UnaryNot(again(a)),
             Query::AtLeast(n, a) => Query::AtLeast(*n, again(a)),
             Query::Distinct(n, a) => Query::Distinct(*n, again(a)),
             Query::In(place, a) => Query::In(*place, again(a)),
@@ -142,7 +141,7 @@ impl Query {
         match self {
             Query::Or(_) => 0,
             Query::And(_) => 1,
-            Query::Not(..) | Query::None(_) => 2,
+            Query::Not(..) | Query::UnaryNot(_) => 2,
             Query::Near(..) => 3,
             _ => 4,
         }
@@ -175,14 +174,13 @@ impl Display for Query {
                 f.write_str(" NOT ")?;
                 b.write(f, 3)
             }
-            Query::None(a) => {
+            Query::UnaryNot(a) => {
                 f.write_str("NOT ")?;
                 a.write(f, 3)
             }
             Query::Near(a, nearness, reach, b) => {
                 a.write(f, 3)?;
-                let operator =
-                    NEARNESSES.iter().find(|(other, _)| other == nearness).map_or("", |(_, text)| text);
+                let operator = NEARNESSES.iter().find(|(other, _)| other == nearness).map_or("", |(_, text)| text);
                 match reach {
                     Reach::Words(n) => write!(f, " {operator}{n} ")?,
                     Reach::Sentence => write!(f, " {operator}S ")?,
@@ -213,7 +211,7 @@ fn write_joined(f: &mut Formatter<'_>, sides: &[Query], operator: &str, level: u
 
 /// Unquoted are only words with wildcards and harmless punctuation between them.
 fn needs_quotes(text: &str) -> bool {
-    let harmless = |c: char| c.is_alphanumeric() || "*?-.'’".contains(c);
+    let harmless = |c: char| c.is_alphanumeric() || "*?-.'".contains(c);
     let starts_well = text.starts_with(|c: char| c.is_alphanumeric() || c == '*' || c == '?');
     !starts_well
         || !text.chars().all(harmless)
@@ -273,8 +271,7 @@ impl<'a> Parser<'a> {
     }
 
     fn not(&mut self) -> Result<Query, String> {
-        let mut left =
-            if self.skip_operator("NOT") { Query::None(Box::new(self.near()?)) } else { self.near()? };
+        let mut left = if self.skip_operator("NOT") { Query::UnaryNot(Box::new(self.near()?)) } else { self.near()? };
         while self.skip_operator("NOT") {
             left = Query::Not(Box::new(left), Box::new(self.near()?));
         }
