@@ -10,6 +10,9 @@ use std::ops::Range;
 const MAX_DISTANCE: u32 = 100;
 const MAX_COUNT: u32 = 1000;
 
+/// Double quotes that editors make of straight ones, all of three bytes.
+const CURLY: [char; 5] = ['“', '”', '„', '‟', '＂'];
+
 /// A piece of a query. A faulty one is reported and stands for what was probably meant.
 #[derive(Clone, Debug)]
 pub(super) enum Token {
@@ -189,11 +192,15 @@ impl<'t> Lexer<'t> {
     /// A term without quotes, and without the signs that have a meaning before it.
     fn plain(&mut self, range: Range<usize>, mark: Mark) -> Token {
         let text = self.slice(&range);
-        let curly = text.char_indices().find(|(at, c)| {
-            matches!(c, '“' | '”' | '„' | '‟' | '＂') || (*at == 0 && matches!(c, '‘' | '’' | '‚' | '‛'))
-        });
+        let curly = text
+            .char_indices()
+            .find(|(at, c)| CURLY.contains(c) || (*at == 0 && matches!(c, '‘' | '’' | '‚' | '‛')));
         if let Some((at, quote)) = curly {
             let at = range.start + at..range.start + at + quote.len_utf8();
+            let rest = self.text.get(at.end..).unwrap_or("");
+            if let Some(end) = rest.find(CURLY).filter(|_| CURLY.contains(&quote)) {
+                self.at = self.at.max(at.end + end + quote.len_utf8());
+            }
             let message = format!("the curly quote `{quote}` is no quote here");
             self.fault(Code::CurlyQuote, at, message, "use straight quotes: \"…\"");
             return placeholder();
@@ -331,7 +338,7 @@ impl<'t> Lexer<'t> {
 
     fn number_fault(&mut self, name: &str, number: Option<&str>, range: &Range<usize>, help: String) {
         let message = match number {
-            None => format!("`{name}` needs its number"),
+            None | Some("") => format!("`{name}` needs its number"),
             Some(number) => format!("`{name}` cannot have `{}`", shorten(number)),
         };
         self.fault(Code::BadNumber, range.clone(), message, help);

@@ -169,7 +169,10 @@ impl Parser<'_> {
             );
             self.give_up();
         }
-        if self.context == Context::Rule && !needs_word(&node.query) {
+        if self.context == Context::Rule
+            && !needs_word(&node.query)
+            && !self.lexer.faults.iter().any(Fault::is_error)
+        {
             self.only_not(&node, "a rule");
         }
         node
@@ -257,7 +260,7 @@ impl Parser<'_> {
                 self.needs_place(side, name);
                 if matches!(side.query, Query::And(_) | Query::Not(..)) {
                     let message =
-                        format!("a side of `{name}` is `AND` or `NOT`: its hits are near one by one");
+                        format!("an operand of `{name}` is `AND` or `NOT`: its hits are near one by one");
                     let help = "apply it to the words alone, and join the results with AND or NOT";
                     self.fault(Code::LooseNear, side.range.clone(), message, help);
                 }
@@ -355,11 +358,12 @@ impl Parser<'_> {
 
     /// After a term, reports terms that follow without an operator, and passes over them.
     fn no_second(&mut self, first: &Node) {
-        let mut reported = false;
+        let mut reported = is_faulty(&first.query);
         loop {
             let place = self.place.clone();
             let text = self.lexer.slice(&place);
             match &self.token {
+                Token::Operand(query) if is_faulty(query) => reported = true,
                 Token::Operand(_) => {
                     let upper = text.to_uppercase();
                     let faults = self.lexer.faults.len();
@@ -413,7 +417,12 @@ impl Parser<'_> {
             return;
         }
         let written = quoted(self.lexer.slice(&range));
-        let help = format!("write {upper}; the word itself must stand in quotes");
+        let number = match upper {
+            "NEAR" | "PRE" => "/5",
+            "ATLEAST" | "DISTINCT" => "/2",
+            _ => "",
+        };
+        let help = format!("write {upper}{number}; the word itself must stand in quotes");
         self.fault(Code::LowerCase, range, format!("operators are in upper case, not {written}"), help);
     }
 
@@ -491,7 +500,7 @@ impl Parser<'_> {
     /// Parses something so much deeper, unless that is too deep.
     fn nested(&mut self, deeper: usize, parse: impl FnOnce(&mut Self) -> Node) -> Node {
         if self.nest + deeper > MAX_DEPTH {
-            self.too_deep(self.place.clone());
+            self.too_deep(self.last.clone());
             self.give_up();
             return Node::faulty(self.place.clone());
         }
@@ -542,7 +551,7 @@ impl Parser<'_> {
 
     fn needs_place(&mut self, node: &Node, name: &str) {
         if is_condition(&node.query) {
-            let message = format!("a side of `{name}` must have a place, and this is a condition");
+            let message = format!("an operand of `{name}` must have a place, and this is a condition");
             self.fault(Code::NoPlace, node.range.clone(), message, "join it with AND outside");
         }
     }
@@ -569,6 +578,11 @@ impl Parser<'_> {
             }
         }
     }
+}
+
+/// Whether an operand stands for one that is reported.
+fn is_faulty(query: &Query) -> bool {
+    matches!(query, Query::Term(term) if term.words.is_empty())
 }
 
 /// Whether a query can have a hit only where there is a word (`#topic` and `meta.` count as words).

@@ -210,7 +210,7 @@ pub(super) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) 
         .take(NAMES)
         .filter(|other| other.len().abs_diff(name.len()) <= 4 * most)
         .map(|other| (strsim::osa_distance(name, other), other))
-        .filter(|(distance, _)| *distance <= most)
+        .filter(|(distance, _)| *distance <= most && *distance < length)
         .min()
         .map(|(_, other)| other)
 }

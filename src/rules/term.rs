@@ -77,7 +77,12 @@ pub(super) fn phrase(text: &str, mark: Mark, start: usize, faults: &mut Vec<Faul
     let before = faults.len();
     if words.len() > MAX_WORDS {
         let message = format!("a term has at most {MAX_WORDS} words, this one has {}", words.len());
-        faults.push(Fault::new(Code::TooManyWords, all, message, "join shorter terms with PRE/0"));
+        faults.push(Fault::new(
+            Code::TooManyWords,
+            all,
+            message,
+            "join shorter ones with PRE/0, in a rule with `match`",
+        ));
         return None;
     }
     let mut patterns = Vec::with_capacity(words.len());
