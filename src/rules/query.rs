@@ -5,6 +5,7 @@ use crate::text::{bare, exact};
 use icu_casemap::CaseMapperBorrowed;
 use icu_normalizer::ComposingNormalizerBorrowed;
 use std::fmt;
+use std::sync::LazyLock;
 
 /// A condition on the words of a document (LANGUAGE section 3).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -262,16 +263,16 @@ fn escape_slashes(pattern: &str) -> String {
 /// A word as it has to be written to become this word. Folding takes some letters apart into what would be split
 /// into several words, such as the Thai sara am.
 fn as_written(word: &str) -> String {
-    let mut word = word.to_owned();
+    static TAKEN_APART: LazyLock<Vec<(String, &str)>> = LazyLock::new(|| {
+        let forms = |letter| [(bare(letter), letter), (exact(letter), letter)];
+        ["ำ", "ຳ", "ໜ", "ໝ", "ŀ", "ŉ", "ﷺ", "ﷻ"].into_iter().flat_map(forms).collect()
+    });
     if word.is_ascii() {
-        return word;
+        return word.to_owned();
     }
-    for letter in ["ำ", "ຳ", "ໜ", "ໝ", "ŀ", "ŉ", "ﷺ", "ﷻ"] {
-        for form in [bare(letter), exact(letter)] {
-            word = word.replace(&form, letter);
-        }
-    }
-    word
+    TAKEN_APART.iter().fold(word.to_owned(), |word, (form, letter)| {
+        if word.contains(form) { word.replace(form, letter) } else { word }
+    })
 }
 
 /// The form in which metadata values are compared: NFKC and full case folding.
