@@ -41,11 +41,13 @@ pub(super) struct Lexer<'t> {
     text: &'t str,
     at: usize,
     pub(super) faults: Vec<Fault>,
+    /// How many bytes of regular expressions may still follow.
+    pub(super) regexes: usize,
 }
 
 impl<'t> Lexer<'t> {
-    pub(super) fn new(text: &'t str) -> Lexer<'t> {
-        Lexer { text, at: 0, faults: Vec::new() }
+    pub(super) fn new(text: &'t str, regexes: usize) -> Lexer<'t> {
+        Lexer { text, at: 0, faults: Vec::new(), regexes }
     }
 
     fn rest(&self) -> &'t str {
@@ -119,6 +121,12 @@ impl<'t> Lexer<'t> {
             return placeholder();
         };
         self.at += end + 1;
+        let Some(left) = self.regexes.checked_sub(end) else {
+            let message = "the regular expressions of the ruleset are too large together";
+            self.fault(Code::LargeRegex, start..self.at, message, "use fewer, or list the words");
+            return placeholder();
+        };
+        self.regexes = left;
         match term::regex(self.slice(&(start + 1..start + end)), start..self.at) {
             Ok(term) => operand(Some(term)),
             Err(fault) => {

@@ -18,6 +18,9 @@ use std::ops::Range;
 /// A query nests at most so deep.
 pub(super) const MAX_DEPTH: usize = 64;
 
+/// The regular expressions of a ruleset have at most so many bytes, so that they cost bounded time.
+pub(super) const MAX_REGEXES: usize = 256 << 10;
+
 /// Where a query stands, which decides what it may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Context {
@@ -37,6 +40,8 @@ pub(super) struct Parsed {
     pub(super) faults: Vec<Fault>,
     /// The places of what can only be judged together with the rest of the ruleset.
     pub(super) marks: Marks,
+    /// How many bytes of regular expressions may still follow in the ruleset.
+    pub(super) regexes: usize,
 }
 
 /// Places in a query's text of what can only be judged together with the rest of the ruleset.
@@ -58,15 +63,15 @@ impl Query {
     /// # Errors
     /// Every fault of the text; warnings are no errors.
     pub fn parse(text: &str) -> Result<Query, Vec<Fault>> {
-        let parsed = parse(text, Context::Gate);
+        let parsed = parse(text, Context::Gate, MAX_REGEXES);
         let errors: Vec<Fault> = parsed.faults.into_iter().filter(Fault::is_error).collect();
         if errors.is_empty() { Ok(parsed.query) } else { Err(errors) }
     }
 }
 
-/// Parses a query.
-pub(super) fn parse(text: &str, context: Context) -> Parsed {
-    let mut lexer = Lexer::new(text);
+/// Parses a query in which regular expressions may have so many bytes.
+pub(super) fn parse(text: &str, context: Context, regexes: usize) -> Parsed {
+    let mut lexer = Lexer::new(text, regexes);
     let (token, place) = lexer.next();
     let mut parser = Parser {
         lexer,
@@ -86,9 +91,9 @@ pub(super) fn parse(text: &str, context: Context) -> Parsed {
     } else {
         parser.query()
     };
-    let mut faults = parser.lexer.faults;
+    let (mut faults, regexes) = (parser.lexer.faults, parser.lexer.regexes);
     faults.sort_by_key(|fault| fault.range.start);
-    Parsed { query: node.query, faults, marks: parser.marks }
+    Parsed { query: node.query, faults, marks: parser.marks, regexes }
 }
 
 struct Parser<'t> {
