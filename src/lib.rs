@@ -10,10 +10,20 @@
 #![cfg_attr(test, allow(clippy::print_stdout))]
 
 pub mod catalog;
+#[cfg(feature = "server")]
+pub mod cli;
+#[deny(clippy::disallowed_methods, clippy::disallowed_types)]
 pub mod engine;
+#[deny(clippy::disallowed_methods, clippy::disallowed_types)]
 pub mod quality;
+#[deny(clippy::disallowed_methods, clippy::disallowed_types)]
 pub mod rules;
+#[cfg(feature = "server")]
+pub mod service;
+#[deny(clippy::disallowed_methods, clippy::disallowed_types)]
 pub mod text;
+#[cfg(feature = "server")]
+pub mod wire;
 
 pub use engine::{Classification, Classifier, Document, Scratch};
 pub use rules::{Diagnostic, Ruleset, Source};

@@ -143,4 +143,6 @@ pub enum Dropped {
     Overlap,
     /// It lies inside a hit of this other rule (index into [`TopicInfo::rules`](super::TopicInfo::rules)).
     Contained(u32),
+    /// `repeat` is 0, and another hit of the rule is better or earlier.
+    Repeat,
 }

@@ -1,23 +1,54 @@
 //! Which topics is this about, and why?
+//!
+//! The pipeline, stage by stage ([`Classifier::classify`] runs it, [`Classifier::explain`] keeps every step):
+//!
+//! 1. *read* (`words`): split title and text into words and hash their bare forms;
+//! 2. *find* (`lexicon`, `patterns`): which terms stand where;
+//! 3. *set off* (`plan`): which rules can match, because a term that they cannot do without was found;
+//! 4. *evaluate* (`eval`, `hits`): the hits of those rules, topic by topic, as each topic's masks let it see them;
+//! 5. *score* (`score`): overlap, containment, points, score, gates.
 
 mod classification;
+mod compile;
 mod document;
+mod eval;
+mod explain;
+mod glob;
+mod hash;
+mod hits;
+mod lexicon;
+mod patterns;
+mod plan;
+mod run;
+mod score;
+mod scratch;
+mod words;
 
 pub use classification::{
     Classification, Dropped, Evidence, Explanation, HitExplanation, Label, NearMiss, Points, Reason,
     RuleExplanation, TopicExplanation,
 };
 pub use document::{Document, Field};
+pub use scratch::Scratch;
 
-use crate::rules::Ruleset;
+use crate::rules::{Ruleset, Scoring};
+use lexicon::Lexicon;
+use plan::Plan;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A compiled ruleset: immutable, shared by any number of threads.
-#[derive(Debug)]
 pub struct Classifier {
     name: String,
     version: String,
     revision: String,
+    scoring: Scoring,
     topics: Vec<TopicInfo>,
+    lexicon: Lexicon,
+    plan: Plan,
+    /// Tells classifiers apart in what a scratch remembers.
+    number: u64,
 }
 
 /// What a compiled ruleset knows of a topic.
@@ -29,6 +60,10 @@ pub struct TopicInfo {
     pub name: String,
     /// The group; empty where there is none.
     pub group: String,
+    /// What it is about.
+    pub description: String,
+    /// Cross-references to other vocabularies.
+    pub map: BTreeMap<String, Vec<String>>,
     /// The rules, in the author's order.
     pub rules: Vec<RuleInfo>,
 }
@@ -46,15 +81,28 @@ pub struct RuleInfo {
     pub language: String,
 }
 
-/// The memory that classifying needs, kept from one document to the next. Any scratch works with any classifier.
-#[derive(Debug, Default)]
-pub struct Scratch {}
-
 /// The ruleset needs more than can be numbered.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TooLarge {
     /// What there is too much of.
     pub what: &'static str,
+}
+
+impl fmt::Display for TooLarge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the ruleset is too large: too many {}", self.what)
+    }
+}
+
+impl std::error::Error for TooLarge {}
+
+impl fmt::Debug for Classifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Classifier")
+            .field("name", &self.name)
+            .field("revision", &self.revision)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Classifier {
@@ -63,11 +111,31 @@ impl Classifier {
     /// # Errors
     /// When it has more words, terms or rules than 32 bits can number.
     pub fn compile(ruleset: &Ruleset) -> Result<Classifier, TooLarge> {
+        static COMPILED: AtomicU64 = AtomicU64::new(1);
+        let (lexicon, plan) = compile::compile(ruleset)?;
+        let rule = |rule: &crate::rules::Rule| RuleInfo {
+            id: rule.id.clone(),
+            query: rule.text.clone(),
+            weight: rule.weight.get(),
+            language: rule.language.map(|language| language.to_string()).unwrap_or_default(),
+        };
+        let topic = |topic: &crate::rules::Topic| TopicInfo {
+            id: topic.id.to_string(),
+            name: topic.name.clone(),
+            group: topic.group.clone().unwrap_or_default(),
+            description: topic.description.clone(),
+            map: topic.map.clone(),
+            rules: topic.rules.iter().map(rule).collect(),
+        };
         Ok(Classifier {
             name: ruleset.name.clone(),
             version: ruleset.version.clone(),
             revision: ruleset.revision.clone(),
-            topics: Vec::new(),
+            scoring: ruleset.scoring,
+            topics: ruleset.topics.iter().map(topic).collect(),
+            lexicon,
+            plan,
+            number: COMPILED.fetch_add(1, Ordering::Relaxed),
         })
     }
 
@@ -95,16 +163,17 @@ impl Classifier {
         &self.topics
     }
 
-    /// Which topics a document is about.
+    /// Which topics a document is about. A title or text of 4 GiB or more counts as empty.
     #[must_use]
     pub fn classify(&self, document: &Document<'_>, scratch: &mut Scratch) -> Classification {
-        _ = (document, scratch);
-        Classification::default()
+        self.run(document, scratch, None)
     }
 
     /// The same, with every step.
     #[must_use]
     pub fn explain(&self, document: &Document<'_>, scratch: &mut Scratch) -> Explanation {
-        Explanation { classification: self.classify(document, scratch), topics: Vec::new() }
+        let mut topics = Vec::new();
+        let classification = self.run(document, scratch, Some(&mut topics));
+        Explanation { classification, topics }
     }
 }

@@ -1,1 +1,5 @@
 //! How good are the rules?
+
+mod examples;
+
+pub use examples::{FailedExample, failed_examples};

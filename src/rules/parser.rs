@@ -555,7 +555,8 @@ impl Parser<'_> {
     }
 
     fn needs_place(&mut self, node: &Node, name: &str) {
-        if is_condition(&node.query) {
+        // By the letter only the side itself: conditions may stand deeper in it.
+        if matches!(node.query, Query::Absent(_) | Query::Topic(_) | Query::Meta { .. }) {
             let message = format!("an operand of `{name}` must have a place, and this is a condition");
             self.fault(Code::NoPlace, node.range.clone(), message, "join it with AND outside");
         }
@@ -599,18 +600,6 @@ fn needs_word(query: &Query) -> bool {
         Query::Not(left, _) => needs_word(left),
         Query::In(_, inner) => needs_word(inner),
         _ => true,
-    }
-}
-
-/// Whether a query can have a hit without a place.
-fn is_condition(query: &Query) -> bool {
-    match query {
-        Query::Absent(_) | Query::Topic(_) | Query::Meta { .. } => true,
-        Query::Or(sides) => sides.iter().any(is_condition),
-        Query::And(sides) => sides.iter().all(is_condition),
-        Query::Not(left, _) => is_condition(left),
-        Query::In(_, inner) => is_condition(inner),
-        _ => false,
     }
 }
 

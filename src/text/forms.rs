@@ -41,14 +41,9 @@ pub(crate) fn bare_into(word: &str, form: &mut String) {
     }
 }
 
-/// The bare form of an ASCII letter or digit, which leaves all other ASCII characters without meaning.
-pub(crate) const fn bare_of_ascii(byte: u8) -> u8 {
-    byte | 0x20
-}
-
 /// What a character becomes in the bare form of any word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fold {
+enum Fold {
     /// This one character.
     To(char),
     /// Nothing: it is transparent, a mark that is removed, or the stop of an acronym.
@@ -63,7 +58,7 @@ static BMP: LazyLock<Box<[Fold]>> =
     LazyLock::new(|| (0..=0xFFFF).map(|c| char::from_u32(c).map_or(Fold::Context, look_up)).collect());
 
 /// What a character becomes in the bare form of any word.
-pub(crate) fn fold_value(c: char) -> Fold {
+fn fold_value(c: char) -> Fold {
     BMP.get(c as usize).copied().unwrap_or(Fold::Context)
 }
 

@@ -15,11 +15,18 @@ pub struct Words<'t> {
     split: Split<'t, false>,
 }
 
+impl Words<'_> {
+    /// The next word, and whether it holds only ASCII letters and digits.
+    pub(crate) fn next_plain(&mut self) -> Option<(Span, bool)> {
+        self.split.next_plain()
+    }
+}
+
 impl Iterator for Words<'_> {
     type Item = Span;
 
     fn next(&mut self) -> Option<Span> {
-        self.split.next()
+        Some(self.next_plain()?.0)
     }
 }
 
@@ -161,6 +168,52 @@ impl<'t, const PATTERN: bool> Split<'t, PATTERN> {
     }
 }
 
+impl<const PATTERN: bool> Split<'_, PATTERN> {
+    /// [`Split::next`] and whether the word holds only ASCII letters and digits. Most words do, between characters
+    /// that only separate: these take a loop over bytes.
+    fn next_plain(&mut self) -> Option<(Span, bool)> {
+        let bytes = self.text.as_bytes();
+        let separators = bytes[self.at..].iter().take_while(|&&b| ASCII[b as usize] == Ascii::Separates);
+        let start = self.at + separators.count();
+        let letters = bytes[start..].iter().take_while(|&&b| ASCII[b as usize] == Ascii::Word);
+        let end = start + letters.count();
+        let next = bytes.get(end).copied().unwrap_or(b' ');
+        let stop = next == b'.' && end - start == 1;
+        if end > start && !stop && ASCII[next as usize] == Ascii::Separates {
+            self.at = end;
+            return Some((Span { start: start as u32, end: end as u32 }, true));
+        }
+        self.at = start;
+        let span = self.next()?;
+        Some((span, span.of(self.text).bytes().all(|b| b.is_ascii_alphanumeric())))
+    }
+}
+
+/// What a byte is to a text, as far as can be told without the bytes around it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ascii {
+    /// It separates, and begins no possessive.
+    Separates,
+    /// A letter or digit.
+    Word,
+    /// Look again, with the bytes around it.
+    Other,
+}
+
+const ASCII: [Ascii; 256] = {
+    let mut table = [Ascii::Other; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        table[byte] = match byte as u8 {
+            b'\'' | b'`' => Ascii::Other,
+            b if b.is_ascii_alphanumeric() => Ascii::Word,
+            _ => Ascii::Separates,
+        };
+        byte += 1;
+    }
+    table
+};
+
 impl<const PATTERN: bool> Iterator for Split<'_, PATTERN> {
     type Item = Span;
 
@@ -206,6 +259,8 @@ mod tests {
         ] {
             let found: Vec<&str> = words(text).map(|span| span.of(text)).collect();
             assert_eq!(found.join("|"), expected, "{text}");
+            let by_char: Vec<Span> = Split::<false>::new(text).collect();
+            assert_eq!(words(text).collect::<Vec<_>>(), by_char, "{text}");
         }
     }
 

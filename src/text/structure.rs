@@ -18,55 +18,6 @@ pub enum Break {
     Paragraph,
 }
 
-/// Sentence and paragraph numbers of the words of a text, from 0. Empty until [`Structure::fill`].
-#[derive(Clone, Debug, Default)]
-pub struct Structure {
-    sentences: Vec<u32>,
-    paragraphs: Vec<u32>,
-}
-
-impl Structure {
-    /// Forgets the text.
-    pub fn clear(&mut self) {
-        self.sentences.clear();
-        self.paragraphs.clear();
-    }
-
-    /// Numbers the sentences and paragraphs of `text`, whose words are `words`. Does nothing when that was done before.
-    pub fn fill(&mut self, text: &str, words: &[Span]) {
-        if self.sentences.len() == words.len() {
-            return;
-        }
-        let (mut sentence, mut paragraph) = (0, 0);
-        for (i, &word) in words.iter().enumerate() {
-            if i > 0 {
-                match break_between(text, words[i - 1], word) {
-                    Break::None => {}
-                    Break::Sentence => sentence += 1,
-                    Break::Paragraph => {
-                        sentence += 1;
-                        paragraph += 1;
-                    }
-                }
-            }
-            self.sentences.push(sentence);
-            self.paragraphs.push(paragraph);
-        }
-    }
-
-    /// The number of the sentence of each word.
-    #[must_use]
-    pub fn sentences(&self) -> &[u32] {
-        &self.sentences
-    }
-
-    /// The number of the paragraph of each word.
-    #[must_use]
-    pub fn paragraphs(&self) -> &[u32] {
-        &self.paragraphs
-    }
-}
-
 /// What ends between two neighbouring words of a text.
 #[must_use]
 pub fn break_between(text: &str, before: Span, after: Span) -> Break {
@@ -75,11 +26,13 @@ pub fn break_between(text: &str, before: Span, after: Span) -> Break {
         return Break::None;
     }
     let mut sentence = false;
-    // A terminator and its closing quotes and brackets were just read; whether it is a full stop.
-    let mut terminator = None;
+    // A terminator and its closing quotes and brackets were just read; whether it is a full stop, and whether an
+    // abbreviation can stand directly before it.
+    let mut terminator: Option<(bool, bool)> = None;
+    let mut touches = true;
     // A line break was just read, and only white space since.
     let mut line = false;
-    let mut chars = gap.chars().peekable();
+    let mut chars = gap.chars().filter(|&c| class(c) != Class::Transparent).peekable();
     while let Some(c) = chars.next() {
         let is_line = match c {
             '\u{2029}' => return Break::Paragraph,
@@ -96,19 +49,22 @@ pub fn break_between(text: &str, before: Span, after: Span) -> Break {
         line = is_line || line && c.is_whitespace();
         match c {
             '。' | '！' | '？' | '｡' => sentence = true,
-            '.' => terminator = Some(true),
-            '!' | '?' | '…' | '؟' | '۔' | '।' => terminator = Some(false),
-            _ if is_closing(c) || class(c) == Class::Transparent => {}
+            '.' => terminator = Some((true, touches)),
+            '!' | '?' | '…' | '؟' | '۔' | '।' => terminator = Some((false, false)),
+            _ if is_closing(c) => {}
             _ if c.is_whitespace() => {
                 sentence |= match terminator {
-                    Some(true) => !is_abbreviated(text, before, after),
-                    Some(false) => true,
+                    Some((true, touches)) => {
+                        !starts_in_lower_case(text, after) && !(touches && is_abbreviation(text, before))
+                    }
+                    Some((false, _)) => true,
                     None => false,
                 };
                 terminator = None;
             }
             _ => terminator = None,
         }
+        touches = false;
     }
     if sentence { Break::Sentence } else { Break::None }
 }
@@ -121,13 +77,14 @@ fn is_closing(c: char) -> bool {
         )
 }
 
-/// Whether a full stop between these words does not end a sentence.
-fn is_abbreviated(text: &str, before: Span, after: Span) -> bool {
+fn starts_in_lower_case(text: &str, word: Span) -> bool {
+    word.of(text).chars().next().is_some_and(char::is_lowercase)
+}
+
+/// Whether a full stop directly after this word does not end a sentence.
+fn is_abbreviation(text: &str, before: Span) -> bool {
     const TITLES: [&str; 13] =
         ["Mr", "Mrs", "Ms", "Dr", "Prof", "St", "Gen", "Col", "Sen", "Rep", "Gov", "No", "vs"];
-    if after.of(text).chars().next().is_some_and(char::is_lowercase) {
-        return true;
-    }
     let before = before.of(text);
     let is_acronym = before.contains('.');
     let mut letters = before.chars().filter(|&c| !matches!(class(c), Class::Mark | Class::Transparent));
@@ -151,6 +108,8 @@ mod tests {
             ("one?\" Two", Sentence),
             ("one.) Two", Sentence),
             ("one ... Two", Sentence),
+            ("Mr... Two", Sentence),
+            ("J). Two", Sentence),
             ("J. Smith", None),
             ("U.S. Army", None),
             ("Mr. Smith", None),
@@ -166,6 +125,8 @@ mod tests {
             ("one\u{2028}\u{2028}two", Paragraph),
             ("one\u{2029}two", Paragraph),
             ("one\n-\ntwo", None),
+            ("one\n\u{200B}\ntwo", Paragraph),
+            ("one.\u{200B} Two", Sentence),
             ("Iran's. Two", Sentence),
         ] {
             let spans: Vec<Span> = words(text).collect();

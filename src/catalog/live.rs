@@ -1,0 +1,178 @@
+//! The rulesets that are served.
+
+use super::Checked;
+use crate::engine::Classifier;
+use crate::rules::{Diagnostic, Source};
+use arc_swap::{ArcSwap, ArcSwapOption};
+use std::fmt;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+/// A ruleset that is served. A call holds one from start to end, whatever is replaced meanwhile.
+#[derive(Debug)]
+pub struct Live {
+    /// The name under which it is served.
+    pub name: String,
+    /// The compiled ruleset.
+    pub classifier: Classifier,
+    /// When it went live.
+    pub loaded_at: SystemTime,
+}
+
+impl Live {
+    /// A ruleset that goes live now.
+    #[must_use]
+    pub fn new(name: String, classifier: Classifier) -> Live {
+        Live { name, classifier, loaded_at: SystemTime::now() }
+    }
+}
+
+/// The rulesets that are served, by name; the first one is the default.
+#[derive(Debug, Default)]
+pub struct Catalog {
+    entries: Vec<Entry>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    live: ArcSwap<Live>,
+    /// What was wrong at the last replacement, if that failed.
+    fault: ArcSwapOption<Vec<Diagnostic>>,
+}
+
+/// Two rulesets of one name cannot be served.
+#[derive(Debug, PartialEq, Eq)]
+pub struct NameTaken(pub String);
+
+impl fmt::Display for NameTaken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "two rulesets are named {:?}", self.0)
+    }
+}
+
+impl std::error::Error for NameTaken {}
+
+/// Why a ruleset was not replaced.
+#[derive(Debug)]
+pub enum NotServed {
+    /// No ruleset of this name is served.
+    Unknown,
+    /// The new one has errors or failed examples.
+    Faulty(Vec<Diagnostic>),
+}
+
+impl Catalog {
+    /// Adds a ruleset.
+    ///
+    /// # Errors
+    /// When there is one of its name.
+    pub fn add(&mut self, live: Live) -> Result<(), NameTaken> {
+        if self.entries.iter().any(|entry| entry.live.load().name == live.name) {
+            return Err(NameTaken(live.name));
+        }
+        self.entries.push(Entry { live: ArcSwap::from_pointee(live), fault: ArcSwapOption::empty() });
+        Ok(())
+    }
+
+    /// The ruleset of a name, as it is now; the default one for the empty name.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<Arc<Live>> {
+        self.entry(name).map(|entry| entry.live.load_full())
+    }
+
+    /// Every ruleset as it is now, the default one first, and what was wrong at its last replacement, if that failed.
+    pub fn all(&self) -> impl Iterator<Item = (Arc<Live>, Option<Arc<Vec<Diagnostic>>>)> {
+        self.entries.iter().map(|entry| (entry.live.load_full(), entry.fault.load_full()))
+    }
+
+    /// Replaces a ruleset by that of other files, if these have no errors and their examples hold; otherwise the last good
+    /// one stays live, and what is wrong is kept beside it. Returns warnings.
+    ///
+    /// # Errors
+    /// When the ruleset is not replaced.
+    pub fn replace(&self, name: &str, sources: &[Source]) -> Result<Vec<Diagnostic>, NotServed> {
+        let entry = self.entry(name).ok_or(NotServed::Unknown)?;
+        let name = entry.live.load().name.clone();
+        match Checked::new(&name, sources).sound() {
+            Ok((classifier, warnings)) => {
+                entry.live.store(Arc::new(Live::new(name, classifier)));
+                entry.fault.store(None);
+                Ok(warnings)
+            }
+            Err(diagnostics) => {
+                entry.fault.store(Some(Arc::new(diagnostics.clone())));
+                Err(NotServed::Faulty(diagnostics))
+            }
+        }
+    }
+
+    fn entry(&self, name: &str) -> Option<&Entry> {
+        if name.is_empty() {
+            self.entries.first()
+        } else {
+            self.entries.iter().find(|entry| entry.live.load().name == name)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn source(path: &str, content: &str) -> Source {
+        Source { path: path.to_owned(), content: content.as_bytes().to_owned() }
+    }
+
+    fn ruleset(term: &str, example: &str) -> Vec<Source> {
+        let topic = format!(
+            "id = 'trade'\nname = 'Trade'\n[[rule]]\nweight = 1\nterms = ['{term}']\n[[example]]\ntext = '{example}'\n"
+        );
+        vec![source("ruleset.toml", "name = 'r'\nversion = '1'\n"), source("trade.toml", &topic)]
+    }
+
+    fn catalog() -> Catalog {
+        let (classifier, _) = Checked::new("r", &ruleset("tariff", "A tariff")).sound().unwrap();
+        let mut catalog = Catalog::default();
+        catalog.add(Live::new("r".to_owned(), classifier)).unwrap();
+        catalog
+    }
+
+    #[test]
+    fn the_first_ruleset_is_the_default_and_names_are_unique() {
+        let mut catalog = catalog();
+        let (classifier, _) = Checked::new("s", &ruleset("quota", "A quota")).sound().unwrap();
+        catalog.add(Live::new("s".to_owned(), classifier)).unwrap();
+        assert_eq!(catalog.get("").unwrap().name, "r");
+        assert_eq!(catalog.get("s").unwrap().name, "s");
+        assert!(catalog.get("t").is_none());
+        let (classifier, _) = Checked::new("s", &ruleset("quota", "A quota")).sound().unwrap();
+        assert_eq!(catalog.add(Live::new("s".to_owned(), classifier)), Err(NameTaken("s".to_owned())));
+    }
+
+    #[test]
+    fn a_ruleset_is_replaced_as_a_whole() {
+        let catalog = catalog();
+        let before = catalog.get("r").unwrap();
+        assert!(catalog.replace("r", &ruleset("quota", "A quota")).unwrap().is_empty());
+        let after = catalog.get("r").unwrap();
+        assert_ne!(before.classifier.revision(), after.classifier.revision());
+        assert!(matches!(catalog.replace("t", &[]), Err(NotServed::Unknown)));
+    }
+
+    #[test]
+    fn a_faulty_ruleset_leaves_the_last_good_one_live() {
+        let catalog = catalog();
+        let live = catalog.get("r").unwrap();
+        for (faulty, code) in [(ruleset("!", "A quota"), "E0501"), (ruleset("quota", "A tariff"), "E0701")] {
+            let Err(NotServed::Faulty(diagnostics)) = catalog.replace("r", &faulty) else {
+                panic!("replaced")
+            };
+            assert_eq!(diagnostics[0].code, code);
+            let (still, fault) = catalog.all().next().unwrap();
+            assert!(Arc::ptr_eq(&live, &still));
+            assert_eq!(*fault.unwrap(), diagnostics);
+        }
+        catalog.replace("r", &ruleset("quota", "A quota")).unwrap();
+        assert!(catalog.all().next().unwrap().1.is_none());
+    }
+}

@@ -1,0 +1,330 @@
+//! Where does a query match? Evaluates the nodes of a plan over the terms that were found.
+
+use super::document::Document;
+use super::hits::{Hit, NearScratch, Taken, Within, keep_far, near, settle, unite};
+use super::lexicon::{Found, Lexicon};
+use super::plan::{Node, NodeId, Plan};
+use super::words::Words;
+use crate::rules::{Part, Reach};
+use icu_casemap::CaseMapperBorrowed;
+use icu_normalizer::ComposingNormalizerBorrowed;
+
+/// The terms of a document, by term and then by place.
+#[derive(Debug, Default)]
+pub(super) struct FoundTerms {
+    /// Sorted.
+    pub(super) places: Vec<Found>,
+    /// Each term and where its places end.
+    pub(super) terms: Vec<(u32, u32)>,
+}
+
+impl FoundTerms {
+    /// Sorts the places and groups them by term.
+    pub(super) fn group(&mut self) {
+        self.places.sort_unstable();
+        self.terms.clear();
+        for (end, found) in (1..).zip(&self.places) {
+            match self.terms.last_mut() {
+                Some((term, last)) if *term == found.term => *last = end,
+                _ => self.terms.push((found.term, end)),
+            }
+        }
+    }
+
+    /// The places of the term at an index of [`FoundTerms::terms`].
+    pub(super) fn at(&self, index: usize) -> &[Found] {
+        let from = if index == 0 { 0 } else { self.terms[index - 1].1 };
+        &self.places[from as usize..self.terms[index].1 as usize]
+    }
+}
+
+/// Hits of shared nodes, remembered for a document and a set of masked words.
+#[derive(Debug, Default)]
+struct Remembered {
+    /// For each node the stamp under which it was remembered, where its hits are, and whether it holds without a place.
+    entries: Vec<(u64, u32, u32, bool)>,
+    hits: Vec<Hit>,
+}
+
+/// The memory of evaluation.
+#[derive(Debug, Default)]
+pub(super) struct EvalScratch {
+    near: NearScratch,
+    taken: Taken,
+    remembered: Remembered,
+    /// Lists of hits that are free to be used.
+    spare: Vec<Vec<Hit>>,
+    distinct: Vec<u32>,
+    /// The last stamp that was given.
+    stamp: u64,
+}
+
+/// Evaluates queries of one document, as one topic sees it.
+pub(super) struct Eval<'a, 'd> {
+    pub(super) lexicon: &'a Lexicon,
+    pub(super) plan: &'a Plan,
+    pub(super) document: &'a Document<'d>,
+    pub(super) words: &'a mut Words,
+    pub(super) found: &'a FoundTerms,
+    /// Which topics are labels, as far as they are known.
+    pub(super) labels: &'a [bool],
+    /// The words that masks hide from this topic, if any.
+    pub(super) masked: Option<&'a Taken>,
+    pub(super) scratch: &'a mut EvalScratch,
+    /// Stands for this document and these masked words.
+    stamp: u64,
+}
+
+impl EvalScratch {
+    /// A stamp for a document and a set of masked words.
+    pub(super) fn next_stamp(&mut self) -> u64 {
+        self.stamp += 1;
+        self.stamp
+    }
+
+    /// Forgets what was remembered of the document before.
+    pub(super) fn forget(&mut self, nodes: usize) {
+        self.remembered.hits.clear();
+        self.remembered.entries.resize(nodes, (0, 0, 0, false));
+    }
+}
+
+impl<'a, 'd> Eval<'a, 'd> {
+    #[expect(clippy::too_many_arguments, reason = "one place makes it, from the parts of a scratch")]
+    pub(super) fn new(
+        lexicon: &'a Lexicon,
+        plan: &'a Plan,
+        document: &'a Document<'d>,
+        words: &'a mut Words,
+        found: &'a FoundTerms,
+        labels: &'a [bool],
+        masked: Option<&'a Taken>,
+        scratch: &'a mut EvalScratch,
+        stamp: u64,
+    ) -> Self {
+        Eval { lexicon, plan, document, words, found, labels, masked, scratch, stamp }
+    }
+
+    /// Whether a query has a hit, with or without a place.
+    pub(super) fn holds(&mut self, node: NodeId) -> bool {
+        let mut hits = self.borrow();
+        let holds = self.hits(node, &mut hits) || !hits.is_empty();
+        self.give_back(hits);
+        holds
+    }
+
+    /// Appends the hits of a query, sorted and each once, to the empty `out`, and tells whether it holds without a place.
+    pub(super) fn hits(&mut self, node: NodeId, out: &mut Vec<Hit>) -> bool {
+        if !self.plan.shared[node as usize] {
+            return self.evaluate(node, out);
+        }
+        let (stamp, from, to, holds) = self.scratch.remembered.entries[node as usize];
+        if stamp == self.stamp {
+            out.extend_from_slice(&self.scratch.remembered.hits[from as usize..to as usize]);
+            return holds;
+        }
+        let holds = self.evaluate(node, out);
+        let remembered = &mut self.scratch.remembered;
+        let from = remembered.hits.len() as u32;
+        remembered.hits.extend_from_slice(out);
+        remembered.entries[node as usize] = (self.stamp, from, remembered.hits.len() as u32, holds);
+        holds
+    }
+
+    fn evaluate(&mut self, node: NodeId, out: &mut Vec<Hit>) -> bool {
+        let plan = self.plan;
+        match &plan.nodes[node as usize] {
+            Node::Terms { terms, part } => {
+                self.terms(terms, *part, |_| {}, out);
+                false
+            }
+            Node::Or(nodes) => {
+                let mut holds = false;
+                self.each(nodes, |hits, held| {
+                    out.extend_from_slice(hits);
+                    holds |= held;
+                    true
+                });
+                unite(out);
+                holds
+            }
+            Node::And(nodes) => {
+                let all = self.each(nodes, |hits, held| {
+                    out.extend_from_slice(hits);
+                    held || !hits.is_empty()
+                });
+                if !all {
+                    out.clear();
+                }
+                unite(out);
+                all && out.is_empty()
+            }
+            Node::Not(left, right) => {
+                let holds = self.hits(*left, out);
+                if (holds || !out.is_empty()) && self.holds(*right) {
+                    out.clear();
+                    return false;
+                }
+                holds
+            }
+            Node::Absent(node) => !self.holds(*node),
+            Node::Near { left, right, within, ordered } => {
+                self.pair(*left, *right, |eval, left, right| {
+                    let (within, near_scratch) = eval.within(*within);
+                    near(left, right, within, *ordered, near_scratch, out);
+                });
+                false
+            }
+            Node::NotNear { left, right, within } => {
+                self.pair(*left, *right, |eval, left, right| {
+                    out.extend_from_slice(left);
+                    let (within, near_scratch) = eval.within(*within);
+                    keep_far(out, right, within, near_scratch);
+                });
+                false
+            }
+            Node::AtLeast(least, node) => {
+                let holds = self.hits(*node, out);
+                let mut hits = self.borrow();
+                hits.extend_from_slice(out);
+                let count = settle(&mut hits, &mut self.scratch.taken, self.words.len());
+                self.give_back(hits);
+                let enough = count + usize::from(holds) >= usize::from(*least);
+                if !enough {
+                    out.clear();
+                }
+                enough && holds
+            }
+            Node::Distinct { least, terms, others } => {
+                self.distinct(usize::from(*least), terms, others, out);
+                false
+            }
+            Node::Topic(topic) => self.labels.get(*topic as usize).copied().unwrap_or(false),
+            Node::Meta(meta) => self.meta(*meta),
+        }
+    }
+
+    /// Evaluates nodes one by one, until `take` says that it has enough.
+    fn each(&mut self, nodes: &[NodeId], mut take: impl FnMut(&[Hit], bool) -> bool) -> bool {
+        let mut hits = self.borrow();
+        let all = nodes.iter().all(|&node| {
+            hits.clear();
+            let holds = self.hits(node, &mut hits);
+            take(&hits, holds)
+        });
+        self.give_back(hits);
+        all
+    }
+
+    /// Evaluates two nodes; the second only when the first has a hit.
+    fn pair(&mut self, left: NodeId, right: NodeId, take: impl FnOnce(&mut Self, &[Hit], &[Hit])) {
+        let (mut lefts, mut rights) = (self.borrow(), self.borrow());
+        self.hits(left, &mut lefts);
+        if !lefts.is_empty() {
+            self.hits(right, &mut rights);
+            take(self, &lefts, &rights);
+        }
+        self.give_back(lefts);
+        self.give_back(rights);
+    }
+
+    fn within(&mut self, reach: Reach) -> (Within<'_>, &mut NearScratch) {
+        let within = match reach {
+            Reach::Words(words) => Within::Words(u32::from(words)),
+            Reach::Sentence => Within::Same(self.words.sentences(self.document)),
+            Reach::Paragraph => Within::Same(self.words.paragraphs(self.document)),
+        };
+        (within, &mut self.scratch.near)
+    }
+
+    /// Appends the hits of some terms, sorted by place; tells `seen` which of them have one.
+    fn terms(&mut self, terms: &[u32], part: Option<Part>, mut seen: impl FnMut(u32), out: &mut Vec<Hit>) {
+        let found = self.found;
+        let mut add = |index: usize| {
+            let before = out.len();
+            self.places(index, part, out);
+            if out.len() > before {
+                seen(found.terms[index].0);
+            }
+        };
+        if terms.len() < found.terms.len() {
+            for term in terms {
+                if let Ok(index) = found.terms.binary_search_by_key(term, |&(term, _)| term) {
+                    add(index);
+                }
+            }
+        } else {
+            for (index, (term, _)) in found.terms.iter().enumerate() {
+                if terms.binary_search(term).is_ok() {
+                    add(index);
+                }
+            }
+        }
+        unite(out);
+    }
+
+    /// Appends the hits of the found term at `index` that this topic sees in `part`.
+    pub(super) fn places(&mut self, index: usize, part: Option<Part>, out: &mut Vec<Hit>) {
+        let last = self.lexicon.words_of(self.found.terms[index].0) - 1;
+        for place in self.found.at(index) {
+            let hit = Hit { start: place.start, end: place.start + last, gaps: false };
+            if self.masked.is_some_and(|masked| masked.any(hit)) {
+                continue;
+            }
+            let field = self.words.field(hit);
+            let here = match part {
+                None => true,
+                Some(Part::Title) => field == super::Field::Title,
+                Some(Part::Text) => field == super::Field::Text,
+                Some(Part::Lead) => self.words.in_lead(self.document, hit),
+            };
+            if here {
+                out.push(hit);
+            }
+        }
+    }
+
+    fn distinct(&mut self, least: usize, terms: &[NodeId], others: &[NodeId], out: &mut Vec<Hit>) {
+        let plan = self.plan;
+        let mut hits = self.borrow();
+        let mut seen = std::mem::take(&mut self.scratch.distinct);
+        seen.clear();
+        for &node in terms {
+            if let Node::Terms { terms, part } = &plan.nodes[node as usize] {
+                self.terms(terms, *part, |term| seen.push(term), &mut hits);
+                out.append(&mut hits);
+            }
+        }
+        seen.sort_unstable();
+        seen.dedup();
+        let mut different = seen.len();
+        for &node in others {
+            different += usize::from(self.hits(node, &mut hits) || !hits.is_empty());
+            out.append(&mut hits);
+        }
+        if different < least {
+            out.clear();
+        }
+        unite(out);
+        self.scratch.distinct = seen;
+        self.give_back(hits);
+    }
+
+    fn meta(&self, meta: u32) -> bool {
+        let meta = &self.plan.metas[meta as usize];
+        self.document.metadata.iter().find(|(key, _)| *key == meta.key).is_some_and(|(_, value)| {
+            let value = ComposingNormalizerBorrowed::new_nfkc().normalize(value);
+            meta.value.matches(&CaseMapperBorrowed::new().fold_string(&value))
+        })
+    }
+
+    /// An empty list of hits.
+    pub(super) fn borrow(&mut self) -> Vec<Hit> {
+        self.scratch.spare.pop().unwrap_or_default()
+    }
+
+    pub(super) fn give_back(&mut self, mut hits: Vec<Hit>) {
+        hits.clear();
+        self.scratch.spare.push(hits);
+    }
+}

@@ -1,0 +1,121 @@
+//! A 64-bit hash of a word's bare form, from two loads for words of up to 16 bytes.
+//!
+//! Folded multiplication as in wyhash and foldhash. The seed is drawn once a process, so that nobody can craft
+//! words that collide; nothing that the engine answers depends on it.
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::LazyLock;
+
+/// The seed of this process.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Seed([u64; 3]);
+
+impl Seed {
+    /// The one of this process.
+    pub(super) fn of_process() -> Seed {
+        static SEED: LazyLock<Seed> = LazyLock::new(|| {
+            let random = RandomState::new();
+            Seed([0_u64, 1, 2].map(|i| random.hash_one(i) | 1))
+        });
+        *SEED
+    }
+
+    /// The hash of a bare form.
+    pub(super) fn bare(self, form: &[u8]) -> u64 {
+        self.hash::<0>(form, 0, form.len())
+    }
+
+    /// The hash of the bare form of `text[start..end]`, which holds only ASCII letters and digits.
+    pub(super) fn ascii(self, text: &[u8], start: usize, end: usize) -> u64 {
+        self.hash::<0x2020_2020_2020_2020>(text, start, end)
+    }
+
+    /// The hash of two neighbouring words.
+    pub(super) fn pair(self, first: u64, second: u64) -> u64 {
+        fold(first ^ self.0[0], second.rotate_left(32) ^ self.0[2])
+    }
+
+    fn hash<const CASE: u64>(self, text: &[u8], mut start: usize, end: usize) -> u64 {
+        let mut state = self.0[0] ^ (end - start) as u64;
+        loop {
+            let length = end - start;
+            let (low, high) = load(text, start, length.min(16));
+            // `| 0x20` is exact on ASCII letters and digits; the mask keeps it off the bytes behind the word.
+            let (keep_low, keep_high) = MASKS[length.min(16)];
+            let low = (low | CASE) & keep_low;
+            let high = (high | CASE) & keep_high;
+            state = fold(low ^ state, high ^ self.0[1]);
+            if length <= 16 {
+                return state;
+            }
+            start += 16;
+        }
+    }
+}
+
+/// Which bytes of two words of eight belong to a word of so many bytes.
+const MASKS: [(u64, u64); 17] = {
+    let mut masks = [(0, 0); 17];
+    let mut length = 0;
+    while length <= 16 {
+        let low = if length >= 8 { u64::MAX } else { (1 << (8 * length)) - 1 };
+        let high = if length == 16 {
+            u64::MAX
+        } else if length > 8 {
+            (1 << (8 * (length - 8))) - 1
+        } else {
+            0
+        };
+        masks[length] = (low, high);
+        length += 1;
+    }
+    masks
+};
+
+/// The 16 bytes from `start` on; past the end of the text, only `length` of them are its.
+fn load(text: &[u8], start: usize, length: usize) -> (u64, u64) {
+    let halves = |bytes: &[u8; 16]| {
+        let value = u128::from_le_bytes(*bytes);
+        (value as u64, (value >> 64) as u64)
+    };
+    match text[start..].first_chunk::<16>() {
+        Some(bytes) => halves(bytes),
+        None => {
+            let mut bytes = [0; 16];
+            bytes[..length].copy_from_slice(&text[start..start + length]);
+            halves(&bytes)
+        }
+    }
+}
+
+fn fold(a: u64, b: u64) -> u64 {
+    let product = u128::from(a) * u128::from(b);
+    product as u64 ^ (product >> 64) as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_and_case_do_not_matter() {
+        let seed = Seed::of_process();
+        for word in [
+            "a",
+            "Corridor",
+            "CORRIDORS",
+            "Abcdefghijklmnop",
+            "Abcdefghijklmnopq",
+            "A1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6Q7",
+        ] {
+            let bare = seed.bare(word.to_lowercase().as_bytes());
+            for text in [word.to_owned(), format!("{word} and more than sixteen bytes"), format!("x {word}")]
+            {
+                let start = text.find(word).unwrap();
+                assert_eq!(seed.ascii(text.as_bytes(), start, start + word.len()), bare, "{text}");
+            }
+        }
+        assert_ne!(seed.bare(b"ab"), seed.bare(b"ba"));
+        assert_ne!(seed.pair(1, 2), seed.pair(2, 1));
+    }
+}

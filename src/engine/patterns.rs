@@ -1,0 +1,173 @@
+//! Which patterns - wildcards, regular expressions, stems - does a word match?
+//!
+//! Asked once for each distinct word: a scratch remembers the answers.
+
+use super::glob::Glob;
+use crate::rules::Pattern;
+use crate::text::{Language, bare, folded, stem};
+use aho_corasick::AhoCorasick;
+use foldhash::{HashMap, HashMapExt};
+use regex_automata::{Input, MatchKind, PatternSet, meta::Regex, util::syntax};
+
+/// The patterns of a ruleset, numbered from 0.
+#[derive(Debug, Default)]
+pub(super) struct Patterns {
+    globs: Vec<(Glob, u32)>,
+    /// Over the longest literal of each glob.
+    literals: Option<AhoCorasick>,
+    regexes: Vec<(Regex, Vec<u32>)>,
+    stems: Vec<(Language, HashMap<String, u32>)>,
+    /// Each as an author would write it.
+    texts: Vec<String>,
+    /// The exact globs, which a word with that pattern must match in its exact form besides.
+    exact: Vec<Option<Glob>>,
+}
+
+/// So many regular expressions are compiled into one automaton.
+const REGEXES_TOGETHER: usize = 64;
+
+impl Patterns {
+    /// Patterns with the language of their stems, in the order of their numbers.
+    pub(super) fn new(patterns: &[(&Pattern, Language)]) -> Patterns {
+        let mut built = Patterns { exact: vec![None; patterns.len()], ..Patterns::default() };
+        let mut regexes = Vec::new();
+        let mut stems: HashMap<Language, usize> = HashMap::new();
+        for (number, &(pattern, language)) in (0..).zip(patterns) {
+            built.texts.push(match pattern {
+                Pattern::Bare(text) | Pattern::Wildcard(text) => text.clone(),
+                Pattern::Exact(text) | Pattern::ExactWildcard(text) => format!("={text}"),
+                Pattern::Regex(text) => format!("/{text}/"),
+                Pattern::Stem(text) => format!("~{text}"),
+            });
+            match pattern {
+                Pattern::Wildcard(wildcard) => built.globs.push((Glob::new(&bare(wildcard)), number)),
+                Pattern::ExactWildcard(wildcard) => {
+                    // One character of the exact form may be several of the bare form.
+                    built.globs.push((Glob::new(&bare(wildcard).replace('?', "*")), number));
+                    built.exact[number as usize] = Some(Glob::new(wildcard));
+                }
+                Pattern::Regex(regex) => regexes.push((regex.as_str(), number)),
+                Pattern::Stem(word) => {
+                    let at = *stems.entry(language).or_insert_with(|| {
+                        built.stems.push((language, HashMap::new()));
+                        built.stems.len() - 1
+                    });
+                    if let Some(stem) = stem(language, word) {
+                        built.stems[at].1.insert(stem, number);
+                    }
+                }
+                Pattern::Bare(_) | Pattern::Exact(_) => {}
+            }
+        }
+        let literals = built.globs.iter().map(|(glob, _)| glob.longest_literal());
+        built.literals = AhoCorasick::new(literals).ok();
+        built.regexes = regexes.chunks(REGEXES_TOGETHER).flat_map(together).collect();
+        built
+    }
+
+    /// Whether there are any.
+    pub(super) fn is_empty(&self) -> bool {
+        self.exact.is_empty()
+    }
+
+    /// Appends the numbers of the patterns that a word of a text matches, each once, in increasing order; exact
+    /// globs only by their bare form.
+    pub(super) fn of_word(&self, word: &str, found: &mut Vec<u32>) {
+        let from = found.len();
+        let form = bare(word);
+        match &self.literals {
+            Some(literals) => {
+                found.extend(literals.find_overlapping_iter(&form).map(|m| m.pattern().as_u32()));
+                found[from..].sort_unstable();
+                let (mut kept, mut last) = (from, None);
+                for i in from..found.len() {
+                    let candidate = found[i];
+                    let (glob, number) = &self.globs[candidate as usize];
+                    if last != Some(candidate) && glob.matches(&form) {
+                        found[kept] = *number;
+                        kept += 1;
+                    }
+                    last = Some(candidate);
+                }
+                found.truncate(kept);
+            }
+            // Too many literals for one automaton.
+            None => {
+                found.extend(self.globs.iter().filter(|(g, _)| g.matches(&form)).map(|&(_, number)| number))
+            }
+        }
+        for (regex, numbers) in &self.regexes {
+            let mut set = PatternSet::new(numbers.len());
+            regex.which_overlapping_matches(&Input::new(&form), &mut set);
+            found.extend(set.iter().map(|id| numbers[id.as_usize()]));
+        }
+        if !self.stems.is_empty() {
+            let folded = folded(word);
+            for (language, stems) in &self.stems {
+                found.extend(stem(*language, &folded).and_then(|stem| stems.get(&stem)));
+            }
+        }
+        found[from..].sort_unstable();
+    }
+
+    /// A pattern as an author would write it.
+    pub(super) fn text(&self, pattern: u32) -> &str {
+        &self.texts[pattern as usize]
+    }
+
+    /// The glob that the exact form of a word with this pattern must match besides.
+    pub(super) fn exact(&self, pattern: u32) -> Option<&Glob> {
+        self.exact[pattern as usize].as_ref()
+    }
+}
+
+/// Compiles expressions together, or one by one where together they are too large.
+fn together(expressions: &[(&str, u32)]) -> Vec<(Regex, Vec<u32>)> {
+    let whole: Vec<String> = expressions.iter().map(|(e, _)| format!(r"\A(?:{e})\z")).collect();
+    let numbers = expressions.iter().map(|&(_, number)| number).collect();
+    let built = Regex::builder()
+        .configure(Regex::config().match_kind(MatchKind::All).utf8_empty(true))
+        .syntax(syntax::Config::new().case_insensitive(true))
+        .build_many(&whole);
+    match built {
+        Ok(regex) => vec![(regex, numbers)],
+        Err(_) if expressions.len() > 1 => expressions.chunks(1).flat_map(together).collect(),
+        // The front end compiled each expression alone, under a lower limit.
+        Err(_) => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_have_their_patterns() {
+        let en = Language::ENGLISH;
+        let ru = Language::of_tag("ru").unwrap();
+        let patterns = [
+            (Pattern::Wildcard("rail*".into()), en),
+            (Pattern::Regex("sanction(s|ed|ing)?".into()), en),
+            (Pattern::Stem("negotiate".into()), en),
+            (Pattern::ExactWildcard("Iran*".into()), en),
+            (Pattern::Stem("переговоры".into()), ru),
+            (Pattern::Wildcard("*a?l*".into()), en),
+            (Pattern::Regex("R.*".into()), en),
+        ];
+        let patterns: Vec<_> = patterns.iter().map(|(p, l)| (p, *l)).collect();
+        let patterns = Patterns::new(&patterns);
+        for (word, expected) in [
+            ("Railways", vec![0, 5, 6]),
+            ("sanctioned", vec![1]),
+            ("sanctionedx", vec![]),
+            ("Negotiating", vec![2]),
+            ("iranian", vec![3]),
+            ("Переговоров", vec![4]),
+        ] {
+            let mut found = vec![9];
+            patterns.of_word(word, &mut found);
+            assert_eq!(found[1..], expected, "{word}");
+        }
+        assert!(patterns.exact(3).is_some_and(|glob| !glob.matches("iranian") && glob.matches("Iranian")));
+    }
+}

@@ -1,0 +1,314 @@
+//! The pipeline, one stage after the other.
+
+use super::classification::{Classification, Evidence, Label, NearMiss, Points, Reason, TopicExplanation};
+use super::document::{Document, Field};
+use super::eval::Eval;
+use super::explain;
+use super::hits::settle;
+use super::plan::{RulePlan, Use};
+use super::score::{self, Fate, RuleHit};
+use super::scratch::Scratch;
+use super::{Classifier, TopicInfo};
+use crate::text::{Language, detect};
+
+/// Seconds of a day.
+const DAY: i64 = 86_400;
+
+/// What is known of a document's language.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Spoken {
+    /// Nothing: the rules of every language apply.
+    Unsure,
+    /// It is this one.
+    In(Language),
+    /// It is none that a rule can name.
+    Other,
+}
+
+impl Classifier {
+    /// Classifies a document and, if asked, keeps every step.
+    pub(super) fn run(
+        &self,
+        document: &Document<'_>,
+        scratch: &mut Scratch,
+        mut explained: Option<&mut Vec<TopicExplanation>>,
+    ) -> Classification {
+        let mut answer = Classification::default();
+
+        scratch.words.read(document, self.lexicon.seed(), self.lexicon.has_patterns());
+
+        scratch.found.places.clear();
+        let Scratch { words, memory, found, .. } = scratch;
+        self.lexicon.find(self.number, document, words, memory, &mut found.places);
+        found.group();
+
+        let spoken = self.spoken(document);
+        if let Spoken::In(language) = spoken {
+            answer.language = language.to_string();
+        }
+        self.set_off(document, spoken, scratch);
+
+        scratch.labels.clear();
+        scratch.labels.resize(self.topics.len(), false);
+        scratch.eval.forget(self.plan.nodes.len());
+        let mut view = View { masks: None, stamp: scratch.eval.next_stamp(), plain: 0 };
+        view.plain = view.stamp;
+        if let Some(explained) = explained.as_deref_mut() {
+            explained.extend(
+                (0..).zip(&self.plan.topics).map(|(number, topic)| explain::untouched(number, topic)),
+            );
+        }
+        let set_off = std::mem::take(&mut scratch.set_off);
+        for rules in set_off.chunk_by(|a, b| self.rule(a.0).topic == self.rule(b.0).topic) {
+            let explained = explained.as_deref_mut();
+            self.topic(document, rules, scratch, &mut view, explained, &mut answer);
+        }
+        if let Some(explained) = explained {
+            for topic in explained.iter_mut() {
+                self.look(document, topic.topic, scratch, &mut view);
+                self.explain_gates(document, topic, scratch, &view);
+            }
+        }
+        scratch.set_off = set_off;
+
+        let by_score = |a: (f64, u32), b: (f64, u32)| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1));
+        answer.labels.sort_unstable_by(|a, b| by_score((a.score, a.topic), (b.score, b.topic)));
+        answer.near_misses.sort_unstable_by(|a, b| by_score((a.score, a.topic), (b.score, b.topic)));
+        answer
+    }
+
+    fn rule(&self, number: u32) -> &RulePlan {
+        &self.plan.rules[number as usize]
+    }
+
+    /// Collects the rules that can match, those of a topic together, and the sets of masks that hide something.
+    fn set_off(&self, document: &Document<'_>, spoken: Spoken, scratch: &mut Scratch) {
+        let Scratch { found, set_off, masks, groups, .. } = scratch;
+        set_off.clear();
+        masks.clear();
+        groups.clear();
+        for (index, &(term, _)) in (0..).zip(&found.terms) {
+            for &term_use in self.plan.uses_of(term) {
+                match term_use {
+                    Use::Hit(rule) => set_off.push((rule, index)),
+                    Use::SetsOff(group) => groups.push(group),
+                    Use::Masks(set) => masks.push((set, index)),
+                }
+            }
+        }
+        groups.sort_unstable();
+        groups.dedup();
+        let anchored = groups.iter().flat_map(|&group| &self.plan.groups[group as usize]);
+        set_off.extend(anchored.chain(&self.plan.always).map(|&rule| (rule, 0)));
+        let day = document.published.map(|seconds| seconds.div_euclid(DAY));
+        set_off.retain(|&(rule, _)| {
+            let rule = self.rule(rule);
+            let language = match spoken {
+                Spoken::Unsure => true,
+                Spoken::In(language) => rule.language.is_none_or(|of_rule| of_rule == language),
+                Spoken::Other => rule.language.is_none(),
+            };
+            language
+                && day.is_none_or(|day| {
+                    rule.since.is_none_or(|since| since <= day) && rule.until.is_none_or(|until| day < until)
+                })
+        });
+        set_off.sort_unstable();
+        set_off.dedup();
+        masks.sort_unstable();
+    }
+
+    /// The language that decides which rules apply; detected only where a rule names one.
+    fn spoken(&self, document: &Document<'_>) -> Spoken {
+        if !self.plan.languages {
+            return Spoken::Unsure;
+        }
+        let given = document.language.trim();
+        match Language::of_tag(given) {
+            Some(language) => Spoken::In(language),
+            None if given.is_empty() || is_undetermined(given) => {
+                detect(document.title, document.text).map_or(Spoken::Unsure, Spoken::In)
+            }
+            None => Spoken::Other,
+        }
+    }
+
+    /// Looks at the document as a topic does: without the words that its masks hide.
+    fn look(&self, document: &Document<'_>, topic: u32, scratch: &mut Scratch, view: &mut View) {
+        let Scratch { masks, found, words, masked, eval, .. } = scratch;
+        let set = self.plan.topics[topic as usize].masks;
+        let of_set = |&&(number, _): &&(u32, u32)| Some(number) == set;
+        let hiding = set.filter(|_| masks.iter().any(|mask| of_set(&mask)));
+        if hiding == view.masks {
+            return;
+        }
+        view.masks = hiding;
+        view.stamp = view.plain;
+        if hiding.is_none() {
+            return;
+        }
+        view.stamp = eval.next_stamp();
+        masked.reset(words.len());
+        for &(_, index) in masks.iter().filter(of_set) {
+            let mut hits = Vec::new();
+            let mut eval = Eval::new(&self.lexicon, &self.plan, document, words, found, &[], None, eval, 0);
+            eval.places(index as usize, None, &mut hits);
+            hits.into_iter().for_each(|hit| masked.take(hit));
+        }
+    }
+
+    /// Evaluates and scores the rules of one topic.
+    fn topic(
+        &self,
+        document: &Document<'_>,
+        set_off: &[(u32, u32)],
+        scratch: &mut Scratch,
+        view: &mut View,
+        explained: Option<&mut Vec<TopicExplanation>>,
+        answer: &mut Classification,
+    ) {
+        let number = self.rule(set_off[0].0).topic;
+        self.look(document, number, scratch, view);
+        scratch.hits.clear();
+        for of_rule in set_off.chunk_by(|a, b| a.0 == b.0) {
+            self.collect(document, of_rule, scratch, view);
+        }
+        let Scratch { hits, order, .. } = scratch;
+        if hits.is_empty() {
+            return;
+        }
+        score::contain(hits, &self.plan.rules, order);
+        let mut points = 0_i64;
+        for of_rule in hits.chunk_by_mut(|a, b| a.rule == b.rule) {
+            score::repeat(of_rule, self.scoring.repeat);
+            points = points.saturating_add(score::points(self.rule(of_rule[0].rule).weight, &*of_rule).0);
+        }
+        let points = Points(points);
+        let score = score::score(points);
+        if points > Points(0) {
+            match self.obstacle(document, number, score, scratch, view) {
+                None => {
+                    scratch.labels[number as usize] = true;
+                    let evidence = self.evidence(number, scratch);
+                    answer.labels.push(Label { topic: number, score, points, evidence });
+                }
+                Some(reason) => answer.near_misses.push(NearMiss { topic: number, score, points, reason }),
+            }
+        }
+        if let Some(topic) = explained.and_then(|topics| topics.get_mut(number as usize)) {
+            topic.score = score;
+            topic.points = points;
+            topic.label = scratch.labels[number as usize];
+            self.explain_rules(document, topic, scratch, view);
+        }
+    }
+
+    /// Collects the hits of one rule, and which of them are lost to overlap.
+    fn collect(&self, document: &Document<'_>, set_off: &[(u32, u32)], scratch: &mut Scratch, view: &View) {
+        let number = set_off[0].0;
+        let rule = self.rule(number);
+        let (mut eval, overlap, rule_hits) = self.eval(document, scratch, view);
+        let mut hits = eval.borrow();
+        let holds = match rule.query {
+            Some(query) => eval.hits(query, &mut hits),
+            None => {
+                for &(_, index) in set_off {
+                    eval.places(index as usize, None, &mut hits);
+                }
+                super::hits::unite(&mut hits);
+                false
+            }
+        };
+        if holds {
+            let fate = Fate::Counts;
+            rule_hits.push(RuleHit { rule: number, place: None, factor: 1.0, share: 0.0, fate });
+        }
+        let kept = settle(&mut hits, overlap, eval.words.len());
+        for (i, &hit) in hits.iter().enumerate() {
+            let field = eval.words.field(hit);
+            let in_lead = field == Field::Text && eval.words.in_lead(document, hit);
+            let factor = score::factor(&self.scoring, field, in_lead);
+            let fate = if i < kept { Fate::Counts } else { Fate::Overlaps };
+            rule_hits.push(RuleHit { rule: number, place: Some((field, hit)), factor, share: 0.0, fate });
+        }
+        eval.give_back(hits);
+    }
+
+    /// What keeps a topic with points from being a label.
+    fn obstacle(
+        &self,
+        document: &Document<'_>,
+        topic: u32,
+        score: f64,
+        scratch: &mut Scratch,
+        view: &View,
+    ) -> Option<Reason> {
+        let plan = &self.plan.topics[topic as usize];
+        if score < plan.threshold {
+            return Some(Reason::Threshold);
+        }
+        let (mut eval, ..) = self.eval(document, scratch, view);
+        if plan.require.is_some_and(|gate| !eval.holds(gate)) {
+            return Some(Reason::Require);
+        }
+        let mut vetoes = plan.exclude.into_iter().chain(self.plan.exclude);
+        vetoes.any(|veto| eval.holds(veto)).then_some(Reason::Exclude)
+    }
+
+    /// The evidence for a topic, from the hits in the scratch.
+    fn evidence(&self, topic: u32, scratch: &mut Scratch) -> Vec<Evidence> {
+        let TopicInfo { rules: infos, .. } = &self.topics[topic as usize];
+        let Scratch { hits, words, .. } = scratch;
+        let mut evidence = Vec::new();
+        for of_rule in hits.chunk_by(|a, b| a.rule == b.rule) {
+            let RulePlan { index: rule, weight, .. } = *self.rule(of_rule[0].rule);
+            for field in [None, Some(Field::Title), Some(Field::Text)] {
+                let counts = |hit: &&RuleHit| hit.fate == Fate::Counts && hit.place.map(|(f, _)| f) == field;
+                let counting = of_rule.iter().filter(counts);
+                if counting.clone().next().is_none() {
+                    continue;
+                }
+                let points = score::points(weight, counting.clone());
+                let mut spans: Vec<_> =
+                    counting.filter_map(|hit| hit.place).map(|(_, hit)| words.span(hit)).collect();
+                spans.sort_unstable();
+                evidence.push(Evidence { rule, field, points, spans });
+            }
+        }
+        let id = |evidence: &Evidence| &infos[evidence.rule as usize].id;
+        evidence.sort_by(|a, b| {
+            let points = b.points.0.abs().cmp(&a.points.0.abs());
+            let field = (a.field.is_none(), a.field).cmp(&(b.field.is_none(), b.field));
+            points.then_with(|| id(a).cmp(id(b))).then(field)
+        });
+        evidence
+    }
+
+    /// An evaluation of this document as a topic sees it, and the parts of the scratch that it leaves free.
+    pub(super) fn eval<'a, 'd>(
+        &'a self,
+        document: &'a Document<'d>,
+        scratch: &'a mut Scratch,
+        view: &View,
+    ) -> (Eval<'a, 'd>, &'a mut super::hits::Taken, &'a mut Vec<RuleHit>) {
+        let Scratch { words, found, labels, masked, overlap, eval, hits, .. } = scratch;
+        let masked = view.masks.map(|_| &*masked);
+        let eval =
+            Eval::new(&self.lexicon, &self.plan, document, words, found, labels, masked, eval, view.stamp);
+        (eval, overlap, hits)
+    }
+}
+
+/// How the topic that is evaluated sees the document.
+pub(super) struct View {
+    /// The set of masks that hides words from it.
+    masks: Option<u32>,
+    /// Stands for the document without those words.
+    stamp: u64,
+    /// Stands for the whole document.
+    plain: u64,
+}
+
+fn is_undetermined(tag: &str) -> bool {
+    tag.split(['-', '_']).next().is_some_and(|first| first.eq_ignore_ascii_case("und"))
+}

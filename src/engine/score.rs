@@ -1,0 +1,142 @@
+//! All arithmetic of scores (LANGUAGE sections 4 and 5).
+
+use super::classification::Points;
+use super::document::Field;
+use super::hits::Hit;
+use super::plan::RulePlan;
+use crate::rules::Scoring;
+use std::cmp::Reverse;
+
+/// What one hit of a rule counts for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct RuleHit {
+    /// The rule's number in the plan.
+    pub(super) rule: u32,
+    /// The place; none for a condition.
+    pub(super) place: Option<(Field, Hit)>,
+    /// The factor of the part of the document it is in.
+    pub(super) factor: f64,
+    /// factor × repeat^(i−1); 0 until [`repeat`], and for hits that do not count.
+    pub(super) share: f64,
+    /// What became of it.
+    pub(super) fate: Fate,
+}
+
+/// What became of a hit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// It counts.
+    Counts,
+    /// It shares a word with a hit of its rule that was taken before it.
+    Overlaps,
+    /// It lies inside a hit of this rule.
+    InsideOf(u32),
+    /// Only the best hit of a rule counts, and it is another.
+    Repeats,
+}
+
+/// The factor of a hit.
+pub(super) fn factor(scoring: &Scoring, field: Field, in_lead: bool) -> f64 {
+    match field {
+        Field::Title => scoring.title,
+        Field::Text if in_lead => scoring.lead,
+        Field::Text => scoring.text,
+    }
+}
+
+/// Containment in a topic: of the hits of several rules, marks those that lie inside a longer hit without gaps of
+/// another rule of the same sign, and of equal spans all but the one whose rule ranks first.
+pub(super) fn contain(hits: &mut [RuleHit], rules: &[RulePlan], order: &mut Vec<Placed>) {
+    for negative in [false, true] {
+        order.clear();
+        for (index, hit) in (0..).zip(hits.iter()) {
+            let rule = &rules[hit.rule as usize];
+            if let Some((_, place)) = hit.place
+                && hit.fate == Fate::Counts
+                && (rule.weight < 0.0) == negative
+            {
+                order.push(Placed { start: place.start, end: Reverse(place.end), rank: rule.rank, index });
+            }
+        }
+        // Whatever holds a hit stands before it; of equal spans the one that ranks first is the first.
+        order.sort_unstable();
+        // The hit without gaps that reaches furthest, of those that start no later.
+        let mut furthest: Option<(u32, u32)> = None;
+        for equal in order.chunk_by(|a, b| (a.start, a.end) == (b.start, b.end)) {
+            let end = equal[0].end.0;
+            let holder = furthest.filter(|&(reach, _)| reach >= end).map(|(_, rule)| rule);
+            let winner = hits[equal[0].index as usize].rule;
+            let mut solid = None;
+            for (i, placed) in equal.iter().enumerate() {
+                let hit = &mut hits[placed.index as usize];
+                if hit.place.is_some_and(|(_, hit)| !hit.gaps) {
+                    solid = Some(hit.rule);
+                }
+                match holder {
+                    Some(rule) => hit.fate = Fate::InsideOf(rule),
+                    None if i > 0 => hit.fate = Fate::InsideOf(winner),
+                    None => {}
+                }
+            }
+            if let Some(rule) = solid.filter(|_| furthest.is_none_or(|(reach, _)| reach < end)) {
+                furthest = Some((end, rule));
+            }
+        }
+    }
+}
+
+/// A hit as [`contain`] orders it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Placed {
+    start: u32,
+    end: Reverse<u32>,
+    rank: u32,
+    index: u32,
+}
+
+/// Gives each counting hit of one rule its share: highest factor first, then title before text, then by place; a
+/// condition after its equals.
+/// Leaves the hits in that order.
+pub(super) fn repeat(hits: &mut [RuleHit], repeat: f64) {
+    let place = |hit: &RuleHit| hit.place.map_or(u32::MAX, |(_, hit)| hit.start);
+    hits.sort_unstable_by(|a, b| b.factor.total_cmp(&a.factor).then_with(|| place(a).cmp(&place(b))));
+    let mut power = 1.0;
+    for hit in hits.iter_mut().filter(|hit| hit.fate == Fate::Counts) {
+        hit.share = hit.factor * power;
+        if power == 0.0 {
+            hit.fate = Fate::Repeats;
+        }
+        power *= repeat;
+    }
+}
+
+/// The points of some hits: weight × Σ share, rounded half away from zero to a millionth.
+pub(super) fn points<'h>(weight: f64, hits: impl IntoIterator<Item = &'h RuleHit>) -> Points {
+    let sum: f64 = hits.into_iter().map(|hit| hit.share).sum();
+    Points((weight * sum * 1e6).round() as i64)
+}
+
+/// The score of a topic: 1 − 2^(−max(0, points)), rounded to six decimals.
+pub(super) fn score(points: Points) -> f64 {
+    let doubt = libm::exp2(-points.as_f64().max(0.0));
+    ((1.0 - doubt) * 1e6).round() / 1e6
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_point_halves_the_doubt() {
+        for (points, expected) in [
+            (0, 0.0),
+            (1_000_000, 0.5),
+            (2_000_000, 0.75),
+            (2_500_000, 0.823_223),
+            (-5, 0.0),
+            (i64::MAX, 1.0),
+        ] {
+            assert_eq!(score(Points(points)), expected);
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! The memory that classifying needs, kept from one document to the next.
+
+use super::eval::{EvalScratch, FoundTerms};
+use super::hits::Taken;
+use super::lexicon::Memory;
+use super::score::{Placed, RuleHit};
+use super::words::Words;
+use std::fmt;
+
+/// The memory that classifying needs. Any scratch works with any classifier, one document at a time; keep one for
+/// each thread and no document allocates but for its answer.
+#[derive(Default)]
+pub struct Scratch {
+    pub(super) words: Words,
+    pub(super) memory: Memory,
+    pub(super) found: FoundTerms,
+    /// Rules to evaluate, and for rules that are just terms the index of each of their found terms.
+    pub(super) set_off: Vec<(u32, u32)>,
+    /// Sets of masks and the index of a found term of each.
+    pub(super) masks: Vec<(u32, u32)>,
+    pub(super) groups: Vec<u32>,
+    pub(super) labels: Vec<bool>,
+    pub(super) masked: Taken,
+    pub(super) overlap: Taken,
+    pub(super) eval: EvalScratch,
+    /// The hits of a topic, rule by rule.
+    pub(super) hits: Vec<RuleHit>,
+    pub(super) order: Vec<Placed>,
+}
+
+impl fmt::Debug for Scratch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Scratch").finish_non_exhaustive()
+    }
+}

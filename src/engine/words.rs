@@ -1,0 +1,151 @@
+//! The words of a document, with what the lexicon needs to know of each.
+
+use super::document::{Document, Field};
+use super::hash::Seed;
+use super::hits::{Hit, WALL};
+use crate::text::{Break, LEAD_WORDS, Span, bare_into, break_between, words};
+
+/// The words of title and text in one row, with a wall of [`WALL`] empty ones between them.
+#[derive(Debug, Default)]
+pub(super) struct Words {
+    /// The place of each word in its field.
+    spans: Vec<Span>,
+    /// The hash of its bare form.
+    hashes: Vec<u64>,
+    /// What patterns are remembered under: the hash of a plain word, of the word as it stands for all others.
+    keys: Vec<u64>,
+    /// How many words the title has.
+    title: usize,
+    /// The number of the first word of the text.
+    text: usize,
+    /// The number of the first word behind the lead, once it was asked for.
+    lead_end: Option<u32>,
+    sentences: Vec<u32>,
+    paragraphs: Vec<u32>,
+    form: String,
+}
+
+impl Words {
+    /// Reads a document; `keys` says whether the ruleset has patterns.
+    pub(super) fn read(&mut self, document: &Document<'_>, seed: Seed, keys: bool) {
+        self.spans.clear();
+        self.hashes.clear();
+        self.keys.clear();
+        self.lead_end = None;
+        self.sentences.clear();
+        self.paragraphs.clear();
+        self.read_field(document.title, seed, keys);
+        self.title = self.spans.len();
+        self.text = if self.title == 0 { 0 } else { self.title + WALL };
+        self.spans.resize(self.text, Span::default());
+        self.hashes.resize(self.text, 0);
+        if keys {
+            self.keys.resize(self.text, 0);
+        }
+        self.read_field(document.text, seed, keys);
+    }
+
+    fn read_field(&mut self, text: &str, seed: Seed, keys: bool) {
+        let mut words = words(text);
+        while let Some((span, plain)) = words.next_plain() {
+            let hash = if plain {
+                seed.ascii(text.as_bytes(), span.start as usize, span.end as usize)
+            } else {
+                self.form.clear();
+                bare_into(span.of(text), &mut self.form);
+                seed.bare(self.form.as_bytes())
+            };
+            self.spans.push(span);
+            self.hashes.push(hash);
+            if keys {
+                // Inverted, so that the word "muller" and the word "müller" do not share what is remembered.
+                self.keys.push(if plain { hash } else { !seed.bare(span.of(text).as_bytes()) });
+            }
+        }
+    }
+
+    /// How many numbers are in use, the wall included.
+    pub(super) fn len(&self) -> usize {
+        self.spans.len()
+    }
+
+    /// The numbers of the words of title and text.
+    pub(super) fn fields(&self) -> [std::ops::Range<usize>; 2] {
+        [0..self.title, self.text..self.spans.len()]
+    }
+
+    pub(super) fn hashes(&self) -> &[u64] {
+        &self.hashes
+    }
+
+    pub(super) fn keys(&self) -> &[u64] {
+        &self.keys
+    }
+
+    /// A word as it stands.
+    pub(super) fn word<'d>(&self, document: &Document<'d>, number: usize) -> &'d str {
+        let field = if number < self.text { document.title } else { document.text };
+        self.spans[number].of(field)
+    }
+
+    /// The field a hit is in.
+    pub(super) fn field(&self, hit: Hit) -> Field {
+        if (hit.start as usize) < self.text { Field::Title } else { Field::Text }
+    }
+
+    /// The place of a hit in its field.
+    pub(super) fn span(&self, hit: Hit) -> Span {
+        Span { start: self.spans[hit.start as usize].start, end: self.spans[hit.end as usize].end }
+    }
+
+    /// Whether a hit lies wholly in the lead: the first paragraph of the text that has a word, cut after 60 words.
+    pub(super) fn in_lead(&mut self, document: &Document<'_>, hit: Hit) -> bool {
+        if (hit.start as usize) < self.text || hit.end as usize >= self.text + LEAD_WORDS {
+            return false;
+        }
+        let end = *self.lead_end.get_or_insert_with(|| {
+            let lead = &self.spans[self.text..];
+            let lead = &lead[..lead.len().min(LEAD_WORDS)];
+            let ends = |pair: &[Span]| break_between(document.text, pair[0], pair[1]) == Break::Paragraph;
+            let words = lead.windows(2).position(ends).map_or(lead.len(), |last| last + 1);
+            (self.text + words) as u32
+        });
+        hit.end < end
+    }
+
+    /// The number of the sentence of each word.
+    pub(super) fn sentences(&mut self, document: &Document<'_>) -> &[u32] {
+        self.number_parts(document);
+        &self.sentences
+    }
+
+    /// The number of the paragraph of each word.
+    pub(super) fn paragraphs(&mut self, document: &Document<'_>) -> &[u32] {
+        self.number_parts(document);
+        &self.paragraphs
+    }
+
+    /// The title is one sentence and one paragraph, number 0; those of the text count from 1.
+    fn number_parts(&mut self, document: &Document<'_>) {
+        if self.sentences.len() == self.spans.len() {
+            return;
+        }
+        self.sentences.resize(self.text, 0);
+        self.paragraphs.resize(self.text, 0);
+        let (mut sentence, mut paragraph) = (1, 1);
+        let mut before = None;
+        for &word in &self.spans[self.text..] {
+            match before.map_or(Break::None, |before| break_between(document.text, before, word)) {
+                Break::None => {}
+                Break::Sentence => sentence += 1,
+                Break::Paragraph => {
+                    sentence += 1;
+                    paragraph += 1;
+                }
+            }
+            self.sentences.push(sentence);
+            self.paragraphs.push(paragraph);
+            before = Some(word);
+        }
+    }
+}

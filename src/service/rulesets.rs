@@ -1,0 +1,97 @@
+//! The calls about rulesets.
+
+use super::limits::Limits;
+use super::question::{Question, live};
+use super::work::Workers;
+use crate::catalog::{Catalog, Checked, Live};
+use crate::engine::Scratch;
+use crate::wire::proto::geotopics::v1::ruleset_service_server::RulesetService;
+use crate::wire::v1::{
+    CheckRulesetRequest, CheckRulesetResponse, GetRulesetRequest, GetRulesetResponse, ListRulesetsRequest,
+    ListRulesetsResponse, ReloadRulesetRequest, ReloadRulesetResponse, Ruleset,
+};
+use crate::wire::{self, Fault, Options, Reason};
+use std::sync::Arc;
+use tonic::{Request, Response, Status};
+
+/// Tells of the rulesets of a catalog.
+#[derive(Clone, Debug)]
+pub(super) struct Rulesets {
+    pub(super) catalog: Arc<Catalog>,
+    pub(super) limits: Limits,
+    pub(super) workers: Workers,
+}
+
+impl Rulesets {
+    fn rulesets(&self) -> Vec<Ruleset> {
+        let rulesets = self.catalog.all().enumerate();
+        rulesets
+            .map(|(i, (live, fault))| wire::ruleset(&live, i == 0, fault.as_deref().map_or(&[], |f| f)))
+            .collect()
+    }
+}
+
+#[tonic::async_trait]
+impl RulesetService for Rulesets {
+    async fn list_rulesets(
+        &self,
+        request: Request<ListRulesetsRequest>,
+    ) -> Result<Response<ListRulesetsResponse>, Status> {
+        let ListRulesetsRequest {} = request.into_inner();
+        Ok(Response::new(ListRulesetsResponse { rulesets: self.rulesets() }))
+    }
+
+    async fn get_ruleset(
+        &self,
+        request: Request<GetRulesetRequest>,
+    ) -> Result<Response<GetRulesetResponse>, Status> {
+        let GetRulesetRequest { name } = request.into_inner();
+        let live = live(&self.catalog, "name", &name)?;
+        let ruleset = self.rulesets().into_iter().find(|ruleset| ruleset.name == live.name);
+        let topics = live.classifier.topics().iter().map(wire::topic).collect();
+        Ok(Response::new(GetRulesetResponse { ruleset, topics }))
+    }
+
+    async fn check_ruleset(
+        &self,
+        request: Request<CheckRulesetRequest>,
+    ) -> Result<Response<CheckRulesetResponse>, Status> {
+        let CheckRulesetRequest { files, documents, options } = request.into_inner();
+        self.limits.check_documents(documents.len())?;
+        let sources = wire::sources(files)?;
+        let options = Options::new(options.unwrap_or_default()).map_err(|fault| fault.within("options"))?;
+        if !options.ruleset.is_empty() {
+            let fault = "must be empty: the documents are classified with the files of this request";
+            return Err(Fault::new(Reason::InvalidOptions, "options.ruleset", fault).into());
+        }
+        let check = move |scratch: &mut Scratch| {
+            let Checked { classifier, diagnostics, failed_examples } = Checked::new("ruleset", &sources);
+            let ok = classifier.is_some() && failed_examples.is_empty();
+            let results = match classifier {
+                Some(classifier) => {
+                    let live = Arc::new(Live::new(classifier.name().to_owned(), classifier));
+                    let question = Question::of(live, options).map_err(|fault| fault.within("options"))?;
+                    question.results(&documents, scratch)
+                }
+                None => Vec::new(),
+            };
+            Ok::<_, Fault>(CheckRulesetResponse {
+                ok,
+                diagnostics: diagnostics.iter().map(wire::diagnostic).collect(),
+                failed_examples: failed_examples.iter().map(wire::failed_example).collect(),
+                results,
+            })
+        };
+        Ok(Response::new(self.workers.run_long(check).await??))
+    }
+
+    async fn reload_ruleset(
+        &self,
+        request: Request<ReloadRulesetRequest>,
+    ) -> Result<Response<ReloadRulesetResponse>, Status> {
+        let ReloadRulesetRequest { name: _ } = request.into_inner();
+        Err(Status::unimplemented(
+            "rulesets are read when the server starts; start it again to read them again",
+        ))
+    }
+}

@@ -1,0 +1,25 @@
+//! Messages to documents and back: the only place that knows both.
+//!
+//! ```text
+//! v1::Document        -> Incoming -> engine::Document          request
+//! v1::ClassifyOptions -> Options
+//! Classification, Explanation -> messages                      answer
+//! Live, Diagnostic            -> messages                      ruleset
+//! Fault               -> google.rpc.Status, tonic::Status      fault
+//! messages            -> JSON                                  json
+//! ```
+
+mod answer;
+mod fault;
+mod json;
+mod offsets;
+pub mod proto;
+mod request;
+mod ruleset;
+
+pub use answer::Answers;
+pub use fault::{Fault, Reason};
+pub use json::write_line;
+pub use proto::geotopics::v1;
+pub use request::{Incoming, Options, check_topics};
+pub use ruleset::{diagnostic, failed_example, ruleset, sources, topic};
