@@ -34,6 +34,8 @@ const SOUND: &[(&str, &str)] = &[
     ("一带一路", "\"一 带 一 路\""),
     ("กำ", "\"ก ำ\""),
     ("한국*", "한국*"),
+    ("=ŀ OR =Ŀ OR ŉ", "=ŀ OR =Ŀ OR ŉ"),
+    ("\"aﱞb ﷺ\" OR ゟ OR a〸b", "\"aﱞb ﷺ\" OR ゟ OR a〸b"),
     ("meta.source:\"Trend.AZ\"", "meta.source:\"trend.az\""),
     ("meta.A-b_1:\"*.az\" AND war", "meta.A-b_1:\"*.az\" AND war"),
     ("meta.com", "\"meta com\""),

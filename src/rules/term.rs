@@ -89,7 +89,7 @@ pub(super) fn phrase(text: &str, mark: Mark, start: usize, faults: &mut Vec<Faul
     for word in &words {
         let at = start + word.span.start as usize..start + word.span.end as usize;
         match pattern(word, mark, at.clone()) {
-            Ok(pattern) if pattern.text().is_empty() => {
+            Ok(pattern) if !pattern.text().contains(char::is_alphanumeric) => {
                 let message = format!("{} holds no letter or digit that is compared", quoted(&word.word));
                 faults.push(Fault::new(Code::NoWord, at, message, "leave it out"));
             }
