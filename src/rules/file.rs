@@ -77,7 +77,7 @@ impl File {
             Ok(table) => return table.into_inner(),
             Err(error) => error,
         };
-        let text = self.from_start_to(first.span().map_or(0, |span| span.start) + MAX_BROKEN);
+        let text = self.lines_before(first.span().map_or(0, |span| span.start) + MAX_BROKEN);
         let (table, mut errors) = DeTable::parse_recoverable(text);
         if text.len() < self.text.len() {
             errors.retain(|error| error.span().is_some_and(|span| span.start < text.len()));
@@ -114,8 +114,8 @@ impl File {
         table.into_inner()
     }
 
-    /// The lines before the one of an offset, or the whole text where it has so few bytes.
-    fn from_start_to(&self, offset: usize) -> &str {
+    /// The lines before the one of an offset; the whole text where the offset is not in it.
+    fn lines_before(&self, offset: usize) -> &str {
         if offset >= self.text.len() {
             return &self.text;
         }

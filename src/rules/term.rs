@@ -212,14 +212,11 @@ fn regex_syntax() -> syntax::Config {
     syntax::Config::new().case_insensitive(true).nest_limit(MAX_REGEX_NEST)
 }
 
-/// The automaton of a [`Pattern::Regex`]. It has to match a whole bare form: search it anchored, to the end.
-///
-/// # Errors
-/// Where `pattern` is no sound regular expression, or too large; never for one that [`Ruleset::parse`](super::Ruleset::parse) gave.
-pub fn word_regex(pattern: &str) -> Result<NFA, thompson::BuildError> {
+/// The automaton over a whole word, built to see that it is small.
+fn word_regex(pattern: &str) -> Result<NFA, Box<thompson::BuildError>> {
     let limits = thompson::Config::new().nfa_size_limit(Some(MAX_AUTOMATON)).shrink(false);
     let whole = format!("^(?:{pattern})$");
-    thompson::Compiler::new().syntax(regex_syntax()).configure(limits).build(&whole)
+    thompson::Compiler::new().syntax(regex_syntax()).configure(limits).build(&whole).map_err(Box::new)
 }
 
 /// An entry of `terms`, `mask` or a list: a phrase without quotes, or `@list`; none where it is faulty.
