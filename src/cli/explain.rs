@@ -5,6 +5,7 @@ use super::record::Record;
 use super::{input, rules, tree};
 use crate::engine::{Classifier, Explanation, Field, Reason, Scratch, TopicExplanation, TopicInfo};
 use crate::text::Span;
+use crate::wire;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -57,7 +58,7 @@ fn published(time: &str) -> Result<i64, &'static str> {
 
 pub(super) fn run(args: &Args) -> Result<Status, Failure> {
     let (_, classifier) = rules::load(args.rules.dir())?;
-    check_topics(&args.topics, &classifier)?;
+    wire::check_topics(&args.topics, &classifier).map_err(|fault| Failure::Message(fault.to_string()))?;
     if args.title.is_some() || args.text.is_some() {
         let record = Record {
             title: args.title.as_deref().map(Cow::Borrowed),
@@ -155,16 +156,6 @@ fn shown<'a>(
 
 fn is_in(info: &TopicInfo, chosen: &[String]) -> bool {
     chosen.iter().any(|id| *id == info.id || *id == info.group)
-}
-
-fn check_topics(chosen: &[String], classifier: &Classifier) -> Result<(), Failure> {
-    match chosen
-        .iter()
-        .find(|id| !classifier.topics().iter().any(|topic| **id == topic.id || **id == topic.group))
-    {
-        Some(id) => Err(Failure::Message(format!("there is no topic or group {id}"))),
-        None => Ok(()),
-    }
 }
 
 /// The text with its hits and masked words marked. A hit of several terms, such as a NEAR, is marked from its first word to its

@@ -37,7 +37,7 @@ impl Failure {
     /// A failure to read or write something.
     #[must_use]
     pub(super) fn io(what: impl Display, error: &io::Error) -> Failure {
-        Failure::Message(format!("{what}: {}", reason(error)))
+        Failure::Message(format!("{what}: {}", reason(&error.to_string())))
     }
 }
 
@@ -52,9 +52,8 @@ impl From<io::Error> for Failure {
 }
 
 /// The system's words for an error, without its number.
-fn reason(error: &io::Error) -> String {
-    let text = error.to_string();
-    text.split(" (os error").next().unwrap_or(&text).to_lowercase()
+pub(super) fn reason(error: &str) -> &str {
+    error.split(" (os error").next().unwrap_or(error)
 }
 
 /// Prints lines for people, beside the data, on standard error.

@@ -2,7 +2,7 @@
 
 use super::classify::{Tally, View};
 use super::input::{Batch, Inputs};
-use super::output::Failure;
+use super::output::{self, Failure};
 use super::record::Record;
 use crate::wire::proto::google::protobuf::Timestamp;
 use crate::wire::v1::classification_service_client::ClassificationServiceClient;
@@ -88,7 +88,7 @@ fn cause(error: &dyn std::error::Error) -> String {
     while let Some(inner) = cause.source() {
         cause = inner;
     }
-    cause.to_string()
+    output::reason(&cause.to_string()).to_owned()
 }
 
 fn message(record: Record<'_>) -> Document {

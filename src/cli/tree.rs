@@ -58,7 +58,11 @@ pub(super) fn steps(info: &TopicInfo, topic: &TopicExplanation, texts: Texts<'_>
     for field in [Field::Title, Field::Text] {
         let text = field_of(texts, field);
         for words in masked(topic, field, text) {
-            nodes.push(Node::leaf(format!("masked in the {}: {}", field_name(field), quoted(words.of(text)))));
+            nodes.push(Node::leaf(format!(
+                "masked in the {}: {}",
+                field_name(field),
+                quoted(words.of(text))
+            )));
         }
     }
     for (gate, hit) in [("require", topic.require), ("exclude", topic.exclude)] {

@@ -25,7 +25,7 @@ impl Default for Limits {
         Limits {
             message_bytes: 16 << 20,
             documents: 10_000,
-            calls: 256,
+            calls: 128,
             keep_alive: Duration::from_secs(60),
             keep_alive_timeout: Duration::from_secs(20),
             drain: Duration::from_secs(20),

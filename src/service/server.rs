@@ -30,6 +30,10 @@ use tower::Layer;
 /// time an article).
 const FRAME_BYTES: u32 = 128 << 10;
 
+/// What a client may send on a stream before it is read. The window of a connection is that of all its calls together, so
+/// that calls which are not read from, because nobody takes their answers, cannot hold up the others.
+const STREAM_WINDOW: u32 = 256 << 10;
+
 /// How long to wait after a failed accept: it fails for want of descriptors, and would fail again at once.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -116,6 +120,8 @@ fn http(limits: &Limits) -> Builder<TokioExecutor> {
         .timer(TokioTimer::new())
         .max_frame_size(FRAME_BYTES)
         .max_concurrent_streams(limits.calls)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(STREAM_WINDOW.saturating_mul(limits.calls))
         .keep_alive_interval(limits.keep_alive)
         .keep_alive_timeout(limits.keep_alive_timeout);
     builder
