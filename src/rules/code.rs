@@ -36,7 +36,7 @@ codes! {
     NotUtf8 = "E0102",
     /// The file is not TOML.
     NotToml = "E0103",
-    /// The file is larger than 4 MiB.
+    /// The file is larger than 8 MiB.
     FileTooLarge = "E0104",
     /// Two files have the same path.
     SamePath = "E0105",

@@ -7,7 +7,10 @@ use std::ops::Range;
 use toml::de::DeTable;
 
 /// Files may not be larger than this: they cost time and memory in proportion.
-const MAX_BYTES: usize = 4 << 20;
+const MAX_BYTES: usize = 8 << 20;
+
+/// A file that is no TOML is read on so far after its first fault, so that many faults cost bounded memory.
+const MAX_BROKEN: usize = 256 << 10;
 
 /// A file of a ruleset.
 pub(super) struct File {
@@ -70,7 +73,18 @@ impl File {
             }
             None => {}
         }
-        let (table, errors) = DeTable::parse_recoverable(&self.text);
+        let first = match DeTable::parse(&self.text) {
+            Ok(table) => return table.into_inner(),
+            Err(error) => error,
+        };
+        let text = self.lines_before(first.span().map_or(0, |span| span.start) + MAX_BROKEN);
+        let (table, mut errors) = DeTable::parse_recoverable(text);
+        if text.len() < self.text.len() {
+            errors.retain(|error| error.span().is_some_and(|span| span.start < text.len()));
+            if errors.is_empty() {
+                errors.push(first);
+            }
+        }
         let mut heads = None;
         for error in errors {
             let at = error.span().unwrap_or(0..0);
@@ -87,7 +101,10 @@ impl File {
             let (before, _) = self.around(at.start);
             let head = format!("{}{key}", before.trim_start());
             let line = self.line(at.start);
-            let first = heads.get(head.as_str()).and_then(|lines| lines.iter().rev().find(|l| **l < line));
+            let first = heads.get(head.as_str()).and_then(|lines| {
+                let before = lines.partition_point(|other| *other < line);
+                lines.get(before.checked_sub(1)?)
+            });
             let help = match first {
                 Some(first) => format!("it stands first at {}:{first}", self.path),
                 None => "leave one of them out".to_owned(),
@@ -95,6 +112,15 @@ impl File {
             report.add(Code::NotToml, place, format!("{} stands here twice", quoted(key)), help);
         }
         table.into_inner()
+    }
+
+    /// The lines before the one of an offset; the whole text where the offset is not in it.
+    fn lines_before(&self, offset: usize) -> &str {
+        if offset >= self.text.len() {
+            return &self.text;
+        }
+        let line = self.lines.partition_point(|start| *start <= offset);
+        self.lines.get(line.saturating_sub(1)).and_then(|start| self.text.get(..*start)).unwrap_or("")
     }
 
     /// The lines on which each key or table header stands, by its text.

@@ -10,6 +10,9 @@ use std::ops::Range;
 const MAX_DISTANCE: u32 = 100;
 const MAX_COUNT: u32 = 1000;
 
+/// Double quotes that editors make of straight ones, all of three bytes.
+const CURLY: [char; 5] = ['“', '”', '„', '‟', '＂'];
+
 /// A piece of a query. A faulty one is reported and stands for what was probably meant.
 #[derive(Clone, Debug)]
 pub(super) enum Token {
@@ -38,11 +41,13 @@ pub(super) struct Lexer<'t> {
     text: &'t str,
     at: usize,
     pub(super) faults: Vec<Fault>,
+    /// How many bytes of regular expressions may still follow.
+    pub(super) regexes: usize,
 }
 
 impl<'t> Lexer<'t> {
-    pub(super) fn new(text: &'t str) -> Lexer<'t> {
-        Lexer { text, at: 0, faults: Vec::new() }
+    pub(super) fn new(text: &'t str, regexes: usize) -> Lexer<'t> {
+        Lexer { text, at: 0, faults: Vec::new(), regexes }
     }
 
     fn rest(&self) -> &'t str {
@@ -116,6 +121,12 @@ impl<'t> Lexer<'t> {
             return placeholder();
         };
         self.at += end + 1;
+        let Some(left) = self.regexes.checked_sub(end) else {
+            let message = "the regular expressions of the ruleset are too large together";
+            self.fault(Code::LargeRegex, start..self.at, message, "use fewer, or list the words");
+            return placeholder();
+        };
+        self.regexes = left;
         match term::regex(self.slice(&(start + 1..start + end)), start..self.at) {
             Ok(term) => operand(Some(term)),
             Err(fault) => {
@@ -189,11 +200,15 @@ impl<'t> Lexer<'t> {
     /// A term without quotes, and without the signs that have a meaning before it.
     fn plain(&mut self, range: Range<usize>, mark: Mark) -> Token {
         let text = self.slice(&range);
-        let curly = text.char_indices().find(|(at, c)| {
-            matches!(c, '“' | '”' | '„' | '‟' | '＂') || (*at == 0 && matches!(c, '‘' | '’' | '‚' | '‛'))
-        });
+        let curly = text
+            .char_indices()
+            .find(|(at, c)| CURLY.contains(c) || (*at == 0 && matches!(c, '‘' | '’' | '‚' | '‛')));
         if let Some((at, quote)) = curly {
             let at = range.start + at..range.start + at + quote.len_utf8();
+            let rest = self.text.get(at.end..).unwrap_or("");
+            if let Some(end) = rest.find(CURLY).filter(|_| CURLY.contains(&quote)) {
+                self.at = self.at.max(at.end + end + quote.len_utf8());
+            }
             let message = format!("the curly quote `{quote}` is no quote here");
             self.fault(Code::CurlyQuote, at, message, "use straight quotes: \"…\"");
             return placeholder();
@@ -331,7 +346,7 @@ impl<'t> Lexer<'t> {
 
     fn number_fault(&mut self, name: &str, number: Option<&str>, range: &Range<usize>, help: String) {
         let message = match number {
-            None => format!("`{name}` needs its number"),
+            None | Some("") => format!("`{name}` needs its number"),
             Some(number) => format!("`{name}` cannot have `{}`", shorten(number)),
         };
         self.fault(Code::BadNumber, range.clone(), message, help);

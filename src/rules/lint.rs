@@ -9,6 +9,9 @@ use super::written::Written;
 use super::{Code, Part, Query, Term};
 use std::collections::HashSet;
 
+/// Sides of an operator are compared with each other up to so many, so that it costs bounded time.
+const COMPARED: usize = 100;
+
 /// Reports every warning of a ruleset without errors.
 pub(super) fn check(draft: &Draft, report: &mut Report<'_>) {
     let manifest = &draft.manifest;
@@ -120,9 +123,10 @@ fn is_dead(query: &Query, masked: &HashSet<&Term>) -> bool {
 
 /// Whether, as far as can be seen, every hit of `cause` is, or has in it, a hit of `query`.
 fn follows(query: &Query, cause: &Query) -> bool {
+    let few = |sides: &Vec<Query>| sides.len() <= COMPARED;
     query == cause
-        || matches!(query, Query::Or(sides) if sides.contains(cause))
-        || matches!(cause, Query::Or(sides) if sides.iter().all(|side| follows(query, side)))
+        || matches!(query, Query::Or(sides) if few(sides) && sides.contains(cause))
+        || matches!(cause, Query::Or(sides) if few(sides) && sides.iter().all(|side| follows(query, side)))
 }
 
 /// The only part of a document in which a query can have hits.

@@ -21,9 +21,9 @@ impl Literal {
         }
         let mut literal = Literal { stretches: vec![(0, start + at)] };
         let mut value = 0;
-        while escapes {
-            let rest = raw.get(at..).unwrap_or("");
-            let Some(plain) = rest.find('\\') else { break };
+        loop {
+            let rest = raw.get(at..).filter(|_| escapes).unwrap_or("");
+            let Some(plain) = rest.find('\\') else { return literal };
             value += plain;
             at += plain;
             let (written, meant) = escape(rest.get(plain..).unwrap_or(""));
@@ -32,7 +32,6 @@ impl Literal {
             at += written;
             literal.stretches.push((value, start + at));
         }
-        literal
     }
 
     /// The place in the file of an offset in the value.

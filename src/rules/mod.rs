@@ -26,5 +26,5 @@ pub use code::Code;
 pub use diagnostic::{Diagnostic, Severity};
 pub use query::{Part, Pattern, Query, Reach, Term, metadata_value};
 pub use ruleset::{Example, Rule, Ruleset, Scoring, Source, Topic};
-pub use term::{Fault, word_regex};
+pub use term::Fault;
 pub use values::{Threshold, TopicId, Weight};

@@ -18,6 +18,9 @@ use std::ops::Range;
 /// A query nests at most so deep.
 pub(super) const MAX_DEPTH: usize = 64;
 
+/// The regular expressions of a ruleset have at most so many bytes, so that they cost bounded time.
+pub(super) const MAX_REGEXES: usize = 256 << 10;
+
 /// Where a query stands, which decides what it may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Context {
@@ -37,6 +40,8 @@ pub(super) struct Parsed {
     pub(super) faults: Vec<Fault>,
     /// The places of what can only be judged together with the rest of the ruleset.
     pub(super) marks: Marks,
+    /// How many bytes of regular expressions may still follow in the ruleset.
+    pub(super) regexes: usize,
 }
 
 /// Places in a query's text of what can only be judged together with the rest of the ruleset.
@@ -58,15 +63,15 @@ impl Query {
     /// # Errors
     /// Every fault of the text; warnings are no errors.
     pub fn parse(text: &str) -> Result<Query, Vec<Fault>> {
-        let parsed = parse(text, Context::Gate);
+        let parsed = parse(text, Context::Gate, MAX_REGEXES);
         let errors: Vec<Fault> = parsed.faults.into_iter().filter(Fault::is_error).collect();
         if errors.is_empty() { Ok(parsed.query) } else { Err(errors) }
     }
 }
 
-/// Parses a query.
-pub(super) fn parse(text: &str, context: Context) -> Parsed {
-    let mut lexer = Lexer::new(text);
+/// Parses a query in which regular expressions may have so many bytes.
+pub(super) fn parse(text: &str, context: Context, regexes: usize) -> Parsed {
+    let mut lexer = Lexer::new(text, regexes);
     let (token, place) = lexer.next();
     let mut parser = Parser {
         lexer,
@@ -86,9 +91,9 @@ pub(super) fn parse(text: &str, context: Context) -> Parsed {
     } else {
         parser.query()
     };
-    let mut faults = parser.lexer.faults;
+    let (mut faults, regexes) = (parser.lexer.faults, parser.lexer.regexes);
     faults.sort_by_key(|fault| fault.range.start);
-    Parsed { query: node.query, faults, marks: parser.marks }
+    Parsed { query: node.query, faults, marks: parser.marks, regexes }
 }
 
 struct Parser<'t> {
@@ -169,7 +174,10 @@ impl Parser<'_> {
             );
             self.give_up();
         }
-        if self.context == Context::Rule && !needs_word(&node.query) {
+        if self.context == Context::Rule
+            && !needs_word(&node.query)
+            && !self.lexer.faults.iter().any(Fault::is_error)
+        {
             self.only_not(&node, "a rule");
         }
         node
@@ -257,7 +265,7 @@ impl Parser<'_> {
                 self.needs_place(side, name);
                 if matches!(side.query, Query::And(_) | Query::Not(..)) {
                     let message =
-                        format!("a side of `{name}` is `AND` or `NOT`: its hits are near one by one");
+                        format!("an operand of `{name}` is `AND` or `NOT`: its hits are near one by one");
                     let help = "apply it to the words alone, and join the results with AND or NOT";
                     self.fault(Code::LooseNear, side.range.clone(), message, help);
                 }
@@ -355,11 +363,12 @@ impl Parser<'_> {
 
     /// After a term, reports terms that follow without an operator, and passes over them.
     fn no_second(&mut self, first: &Node) {
-        let mut reported = false;
+        let mut reported = is_faulty(&first.query);
         loop {
             let place = self.place.clone();
             let text = self.lexer.slice(&place);
             match &self.token {
+                Token::Operand(query) if is_faulty(query) => reported = true,
                 Token::Operand(_) => {
                     let upper = text.to_uppercase();
                     let faults = self.lexer.faults.len();
@@ -413,7 +422,12 @@ impl Parser<'_> {
             return;
         }
         let written = quoted(self.lexer.slice(&range));
-        let help = format!("write {upper}; the word itself must stand in quotes");
+        let number = match upper {
+            "NEAR" | "PRE" => "/5",
+            "ATLEAST" | "DISTINCT" => "/2",
+            _ => "",
+        };
+        let help = format!("write {upper}{number}; the word itself must stand in quotes");
         self.fault(Code::LowerCase, range, format!("operators are in upper case, not {written}"), help);
     }
 
@@ -491,7 +505,7 @@ impl Parser<'_> {
     /// Parses something so much deeper, unless that is too deep.
     fn nested(&mut self, deeper: usize, parse: impl FnOnce(&mut Self) -> Node) -> Node {
         if self.nest + deeper > MAX_DEPTH {
-            self.too_deep(self.place.clone());
+            self.too_deep(self.last.clone());
             self.give_up();
             return Node::faulty(self.place.clone());
         }
@@ -543,7 +557,7 @@ impl Parser<'_> {
     fn needs_place(&mut self, node: &Node, name: &str) {
         // By the letter only the side itself: conditions may stand deeper in it.
         if matches!(node.query, Query::Absent(_) | Query::Topic(_) | Query::Meta { .. }) {
-            let message = format!("a side of `{name}` must have a place, and this is a condition");
+            let message = format!("an operand of `{name}` must have a place, and this is a condition");
             self.fault(Code::NoPlace, node.range.clone(), message, "join it with AND outside");
         }
     }
@@ -570,6 +584,11 @@ impl Parser<'_> {
             }
         }
     }
+}
+
+/// Whether an operand stands for one that is reported.
+fn is_faulty(query: &Query) -> bool {
+    matches!(query, Query::Term(term) if term.words.is_empty())
 }
 
 /// Whether a query can have a hit only where there is a word (`#topic` and `meta.` count as words).

@@ -1,10 +1,13 @@
 //! What is a query? Its shape and its canonical text.
 
 use super::TopicId;
-use crate::text::{bare, exact};
+use crate::text::{bare, exact, folded, pattern_words};
 use icu_casemap::CaseMapperBorrowed;
 use icu_normalizer::ComposingNormalizerBorrowed;
+use std::borrow::Cow;
+use std::cmp::Reverse;
 use std::fmt;
+use std::sync::LazyLock;
 
 /// A condition on the words of a document (LANGUAGE section 3).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -260,18 +263,38 @@ fn escape_slashes(pattern: &str) -> String {
 }
 
 /// A word as it has to be written to become this word. Folding takes some letters apart into what would be split
-/// into several words, such as the Thai sara am.
-fn as_written(word: &str) -> String {
-    let mut word = word.to_owned();
-    if word.is_ascii() {
-        return word;
+/// into several words, such as the Thai sara am: those stand in it as they were.
+fn as_written(word: &str) -> Cow<'_, str> {
+    static TAKEN_APART: LazyLock<Vec<(String, char)>> = LazyLock::new(|| {
+        let letters = (0x80..=0x1FFFF).filter_map(char::from_u32);
+        let mut letters: Vec<(String, char)> = letters
+            .flat_map(|c| {
+                let letter = c.to_string();
+                let is_word = !pattern_words(&letter).is_empty();
+                let forms =
+                    if is_word { vec![bare(&letter), exact(&letter), folded(&letter)] } else { Vec::new() };
+                forms.into_iter().map(move |form| (form, c))
+            })
+            .filter(|(form, c)| {
+                let inside = |text: &str| is_one_word(&format!("a{text}a"));
+                !form.is_empty() && (!is_one_word(form) || (!inside(form) && inside(&c.to_string())))
+            })
+            .collect();
+        letters.sort_by_key(|(form, c)| (Reverse(form.len()), exact(&c.to_string()) != *form));
+        letters
+    });
+    if word.bytes().all(|byte| byte.is_ascii_alphanumeric()) || is_one_word(word) {
+        return Cow::Borrowed(word);
     }
-    for letter in ["ำ", "ຳ", "ໜ", "ໝ", "ŀ", "ŉ", "ﷺ", "ﷻ"] {
-        for form in [bare(letter), exact(letter)] {
-            word = word.replace(&form, letter);
-        }
-    }
-    word
+    let written = TAKEN_APART.iter().fold(word.to_owned(), |word, (form, letter)| {
+        if word.contains(form) { word.replace(form, letter.encode_utf8(&mut [0; 4])) } else { word }
+    });
+    Cow::Owned(written)
+}
+
+/// Whether a text is split into itself.
+fn is_one_word(text: &str) -> bool {
+    matches!(pattern_words(text).as_slice(), [only] if only.word == text)
 }
 
 /// The form in which metadata values are compared: NFKC and full case folding.

@@ -1,6 +1,7 @@
 //! Which faults were found so far? Collects them, then gives them their lines, in order and bounded in number.
 
 use super::file::File;
+use super::parser::MAX_REGEXES;
 use super::{Code, Diagnostic, Severity};
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -42,11 +43,20 @@ pub(super) struct Report<'f> {
     warnings: usize,
     /// Files and lines that are no TOML.
     broken: BTreeSet<(usize, u32)>,
+    /// How many bytes of regular expressions may still follow.
+    pub(super) regexes: usize,
 }
 
 impl<'f> Report<'f> {
     pub(super) fn new(files: &'f [File]) -> Report<'f> {
-        Report { files, findings: Vec::new(), errors: 0, warnings: 0, broken: BTreeSet::new() }
+        Report {
+            files,
+            findings: Vec::new(),
+            errors: 0,
+            warnings: 0,
+            broken: BTreeSet::new(),
+            regexes: MAX_REGEXES,
+        }
     }
 
     /// A fault at a place; none for one of the ruleset as a whole.
@@ -210,7 +220,7 @@ pub(super) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) 
         .take(NAMES)
         .filter(|other| other.len().abs_diff(name.len()) <= 4 * most)
         .map(|other| (strsim::osa_distance(name, other), other))
-        .filter(|(distance, _)| *distance <= most)
+        .filter(|(distance, _)| *distance <= most && *distance < length)
         .min()
         .map(|(_, other)| other)
 }

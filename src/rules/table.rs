@@ -9,6 +9,7 @@ use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use toml::de::{DeTable, DeValue};
+use toml::value::Datetime;
 
 /// A table of a file.
 #[derive(Clone, Copy)]
@@ -169,7 +170,7 @@ impl<'a> Value<'a> {
     /// A date, as days since 1970-01-01.
     pub(super) fn date(self, report: &mut Report<'_>) -> Option<i64> {
         let date = match self.value {
-            DeValue::Datetime(toml::value::Datetime { date: Some(date), time: None, offset: None }) => {
+            DeValue::Datetime(Datetime { date: Some(date), time: None, offset: None }) => {
                 Date::new(i16::try_from(date.year).unwrap_or(-1), date.month as i8, date.day as i8).ok()
             }
             _ => None,
@@ -203,7 +204,8 @@ fn kind(value: &DeValue<'_>) -> &'static str {
         DeValue::Integer(_) => "an integer",
         DeValue::Float(_) => "a float",
         DeValue::Boolean(_) => "a boolean",
-        DeValue::Datetime(_) => "a date or time",
+        DeValue::Datetime(Datetime { date: Some(_), time: None, .. }) => "a date",
+        DeValue::Datetime(_) => "a time",
         DeValue::Array(_) => "an array",
         DeValue::Table(_) => "a table",
     }

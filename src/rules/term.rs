@@ -77,14 +77,19 @@ pub(super) fn phrase(text: &str, mark: Mark, start: usize, faults: &mut Vec<Faul
     let before = faults.len();
     if words.len() > MAX_WORDS {
         let message = format!("a term has at most {MAX_WORDS} words, this one has {}", words.len());
-        faults.push(Fault::new(Code::TooManyWords, all, message, "join shorter terms with PRE/0"));
+        faults.push(Fault::new(
+            Code::TooManyWords,
+            all,
+            message,
+            "join shorter ones with PRE/0, in a rule with `match`",
+        ));
         return None;
     }
     let mut patterns = Vec::with_capacity(words.len());
     for word in &words {
         let at = start + word.span.start as usize..start + word.span.end as usize;
         match pattern(word, mark, at.clone()) {
-            Ok(pattern) if pattern.text().is_empty() => {
+            Ok(pattern) if !pattern.text().contains(char::is_alphanumeric) => {
                 let message = format!("{} holds no letter or digit that is compared", quoted(&word.word));
                 faults.push(Fault::new(Code::NoWord, at, message, "leave it out"));
             }
@@ -207,14 +212,11 @@ fn regex_syntax() -> syntax::Config {
     syntax::Config::new().case_insensitive(true).nest_limit(MAX_REGEX_NEST)
 }
 
-/// The automaton of a [`Pattern::Regex`]. It has to match a whole bare form: search it anchored, to the end.
-///
-/// # Errors
-/// Where `pattern` is no sound regular expression, or too large; never for one that [`Ruleset::parse`](super::Ruleset::parse) gave.
-pub fn word_regex(pattern: &str) -> Result<NFA, thompson::BuildError> {
+/// The automaton over a whole word, built to see that it is small.
+fn word_regex(pattern: &str) -> Result<NFA, Box<thompson::BuildError>> {
     let limits = thompson::Config::new().nfa_size_limit(Some(MAX_AUTOMATON)).shrink(false);
     let whole = format!("^(?:{pattern})$");
-    thompson::Compiler::new().syntax(regex_syntax()).configure(limits).build(&whole)
+    thompson::Compiler::new().syntax(regex_syntax()).configure(limits).build(&whole).map_err(Box::new)
 }
 
 /// An entry of `terms`, `mask` or a list: a phrase without quotes, or `@list`; none where it is faulty.

@@ -6,7 +6,7 @@ use super::table::{Table, Text, Value};
 use super::values::is_name;
 use super::written::{self, Entry, Written};
 use super::{Code, Example, Query, Rule, Scoring, Threshold, Topic, TopicId, Weight};
-use crate::text::Language;
+use crate::text::{Language, bare};
 use std::collections::{BTreeMap, HashMap};
 
 const TOPIC: &[&str] = &[
@@ -104,7 +104,7 @@ pub(super) fn name(text: &Text<'_>, what: &str, report: &mut Report<'_>) -> Opti
 
 /// The nearest name to one that is malformed.
 fn name_help(text: &str) -> String {
-    let lower = text.to_lowercase();
+    let lower = bare(text);
     let parts: Vec<&str> =
         lower.split(|c: char| !c.is_ascii_alphanumeric()).filter(|part| !part.is_empty()).collect();
     match parts.is_empty() || lower.len() > 60 {
@@ -266,11 +266,12 @@ fn condition(table: &Table<'_>, report: &mut Report<'_>) -> (Query, String, Writ
 fn terms(value: Value<'_>, report: &mut Report<'_>) -> (Query, String, Written) {
     let (entries, written) = written::some_terms(value, report);
     let mut first: HashMap<&Query, Place> = HashMap::new();
-    for Entry { query, place, .. } in &entries {
+    for Entry { query, text, place } in &entries {
         match first.get(query) {
             Some(first) => {
                 let help = format!("it stands first at {}", report.line_of(*first));
-                report.add(Code::SameTerm, *place, format!("{query} stands here twice"), help);
+                let message = format!("{} stands here twice: both match {query}", quoted(text));
+                report.add(Code::SameTerm, *place, message, help);
             }
             None => _ = first.insert(query, *place),
         }

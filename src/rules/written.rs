@@ -28,7 +28,8 @@ impl Written {
 
 /// The query of a string.
 pub(super) fn query(text: &Text<'_>, context: Context, report: &mut Report<'_>) -> (Query, Written) {
-    let parsed = parser::parse(text.value, context);
+    let parsed = parser::parse(text.value, context, report.regexes);
+    report.regexes = parsed.regexes;
     add(parsed.faults, text, report);
     let Marks { lists, topics, stem, distinct } = parsed.marks;
     let blank = text.value.len() - text.value.trim_start().len();
