@@ -438,7 +438,7 @@ fn explain_takes_text_and_json_on_standard_input() {
     assert!(text.out.starts_with("The [Middle Corridor].\n\ntransport_corridors: label"), "{}", text.out);
     assert_eq!(text.out, json.out);
     let nothing = run_with(&["explain", "--rules", RULES], b"");
-    assert!(nothing.out.contains("no rule of any topic has a hit"), "{}", nothing.out);
+    assert!(nothing.out.contains("no rule of any topic adds points"), "{}", nothing.out);
     let bytes = run_with(&["explain", "--rules", RULES], b"\xff");
     assert_eq!((bytes.status, &*bytes.err), (Some(1), "geotopics: not UTF-8 at byte 1\n"));
 }
