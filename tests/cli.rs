@@ -507,6 +507,11 @@ fn a_server_gives_the_same_answers() {
         let there = run(&[&["classify", "--server", url, DOCUMENTS], options].concat());
         assert_eq!((here.status, here.out, here.err), (there.status, there.out, there.err), "{options:?}");
     }
+    let input = "{\"text\":\"\"}\n".repeat(50_000);
+    let here = run_with(&["classify", "--rules", RULES], input.as_bytes());
+    let there = run_with(&["classify", "--server", url], input.as_bytes());
+    assert!(there.status == Some(0) && here.out == there.out, "{}", there.err);
+
     let done = run(&["classify", "--server", url, "--topics", "nope", DOCUMENTS]);
     assert_eq!((done.status, &*done.out), (Some(2), ""));
     assert!(done.err.contains("\"nope\" is no topic"), "{}", done.err);

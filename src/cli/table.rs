@@ -33,7 +33,7 @@ pub(super) fn write(
             let message = status.as_ref().map_or("", |status| &status.message);
             write_error(out, document_id, message, paint)
         }
-        None => Ok(()),
+        None => Err(io::Error::other("a result without an outcome")),
     }
 }
 
