@@ -1,7 +1,7 @@
 //! What part can a character play in a word?
 
+use super::pages::Pages;
 use icu_properties::props::{EnumeratedProperty, GeneralCategory, Script};
-use std::sync::LazyLock;
 
 /// The part that a character plays in splitting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,16 +23,11 @@ pub(super) enum Class {
     Transparent,
 }
 
-/// Classes of the Basic Multilingual Plane: one load instead of three searches for every character that is not ASCII.
-static BMP: LazyLock<Box<[Class]>> =
-    LazyLock::new(|| (0..=0xFFFF).map(|c| char::from_u32(c).map_or(Class::Separator, look_up)).collect());
+static CLASSES: Pages<Class> = Pages::new(look_up);
 
 /// The class of a character.
 pub(super) fn class(c: char) -> Class {
-    match BMP.get(c as usize) {
-        Some(&class) => class,
-        None => look_up(c),
-    }
+    CLASSES.get(c)
 }
 
 fn look_up(c: char) -> Class {

@@ -1,9 +1,9 @@
 //! The forms in which rules compare a word.
 
 use super::class::{Class, class};
+use super::pages::Pages;
 use icu_casemap::CaseMapperBorrowed;
 use icu_normalizer::{ComposingNormalizerBorrowed, DecomposingNormalizerBorrowed};
-use std::sync::LazyLock;
 
 /// The bare form, which plain terms compare: NFKC, full case folding, NFD, marks removed, NFC, special letters replaced.
 #[must_use]
@@ -29,7 +29,7 @@ pub fn folded(word: &str) -> String {
 pub(crate) fn bare_into(word: &str, form: &mut String) {
     let start = form.len();
     for c in word.chars() {
-        match fold_value(c) {
+        match FOLDS.get(c) {
             Fold::To(to) => form.push(to),
             Fold::Nothing => {}
             Fold::Context => {
@@ -52,15 +52,9 @@ enum Fold {
     Context,
 }
 
-/// Folds of the Basic Multilingual Plane. All steps from NFKC to NFC act on each character alone when no character
-/// of the word composes with one before it; only marks and the jamo of Hangul do, and those are [`Fold::Context`].
-static BMP: LazyLock<Box<[Fold]>> =
-    LazyLock::new(|| (0..=0xFFFF).map(|c| char::from_u32(c).map_or(Fold::Context, look_up)).collect());
-
-/// What a character becomes in the bare form of any word.
-fn fold_value(c: char) -> Fold {
-    BMP.get(c as usize).copied().unwrap_or(Fold::Context)
-}
+/// All steps from NFKC to NFC act on each character alone when no character of the word composes with one before
+/// it; only marks and the jamo of Hangul do, and those are [`Fold::Context`].
+static FOLDS: Pages<Fold> = Pages::new(look_up);
 
 fn look_up(c: char) -> Fold {
     // U+0345 becomes the letter iota.

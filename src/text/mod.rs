@@ -6,6 +6,7 @@
 mod class;
 mod forms;
 mod language;
+mod pages;
 mod span;
 mod split;
 mod structure;
