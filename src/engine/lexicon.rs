@@ -314,7 +314,9 @@ impl<'r> Builder<'r> {
                 return Element::Exact(index);
             }
             Pattern::Stem(word) => PatternKey::Stem(language, stem(language, word)),
-            Pattern::Wildcard(_) | Pattern::ExactWildcard(_) | Pattern::Regex(_) => PatternKey::Itself(pattern),
+            Pattern::Wildcard(_) | Pattern::ExactWildcard(_) | Pattern::Regex(_) => {
+                PatternKey::Itself(pattern)
+            }
         };
         let next = self.patterns.len() as u32;
         let number = *self.pattern_numbers.entry(key).or_insert(next);
