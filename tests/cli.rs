@@ -83,9 +83,9 @@ impl Drop for Folder {
 fn compare(path: &str, actual: &str) {
     let path = Path::new(path);
     if std::env::var_os("UPDATE").is_some() {
-        fs::write(&path, actual).unwrap();
+        fs::write(path, actual).unwrap();
     }
-    let expected = fs::read_to_string(&path).unwrap_or_default();
+    let expected = fs::read_to_string(path).unwrap_or_default();
     assert!(expected == actual, "{} differs (UPDATE=1 writes it anew); now it is:\n{actual}", path.display());
 }
 
