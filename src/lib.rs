@@ -43,3 +43,7 @@ pub mod wire;
 
 pub use engine::{Classification, Classifier, Document, Scratch};
 pub use rules::{Diagnostic, Ruleset, Source};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
