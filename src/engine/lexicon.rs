@@ -10,7 +10,7 @@ use super::hash::Seed;
 use super::patterns::Patterns;
 use super::words::Words;
 use crate::rules::{Pattern, Term};
-use crate::text::{Language, bare, exact, stem};
+use crate::text::{Language, bare, exact, is_bare, is_exact, stem};
 use foldhash::HashMap;
 
 /// What one word of a term must be.
@@ -254,8 +254,7 @@ impl Place<'_, '_> {
             Element::Exact(index) => {
                 let (word, form) = &self.lexicon.exacts[index as usize];
                 self.words.hashes()[number] == self.lexicon.hashes[*word as usize] && {
-                    let here = self.words.word(self.document, number);
-                    here == &**form || exact(here) == **form
+                    is_exact(self.words.word(self.document, number), form)
                 }
             }
             Element::Pattern(pattern) => {
@@ -274,7 +273,7 @@ impl Place<'_, '_> {
         self.words.hashes()[number] == self.lexicon.hashes[word as usize] && {
             let here = self.words.word(self.document, number);
             let form = self.lexicon.form(word);
-            here.eq_ignore_ascii_case(form) || bare(here) == form
+            here.eq_ignore_ascii_case(form) || is_bare(here, form)
         }
     }
 }

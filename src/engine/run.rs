@@ -150,10 +150,11 @@ impl Classifier {
         view.stamp = eval.next_stamp();
         masked.reset(words.len());
         for &(_, index) in masks.iter().filter(of_set) {
-            let mut hits = Vec::new();
             let mut eval = Eval::new(&self.lexicon, &self.plan, document, words, found, &[], None, eval, 0);
+            let mut hits = eval.borrow();
             eval.places(index as usize, None, &mut hits);
-            hits.into_iter().for_each(|hit| masked.take(hit));
+            hits.iter().for_each(|&hit| masked.take(hit));
+            eval.give_back(hits);
         }
     }
 

@@ -19,6 +19,29 @@ pub fn exact(word: &str) -> String {
     ComposingNormalizerBorrowed::new_nfkc().normalize(&visible(word)).into_owned()
 }
 
+/// Whether the bare form of `word` is `form`.
+pub(crate) fn is_bare(word: &str, form: &str) -> bool {
+    let mut rest = form.chars();
+    let mut same = true;
+    for c in word.chars() {
+        match FOLDS.get(c) {
+            Fold::To(to) => same &= rest.next() == Some(to),
+            Fold::Nothing => {}
+            Fold::Context => return bare_by_definition(word) == form,
+        }
+    }
+    same && rest.next().is_none()
+}
+
+/// Whether the exact form of `word` is `form`.
+pub(crate) fn is_exact(word: &str, form: &str) -> bool {
+    if word.chars().any(is_invisible) {
+        return exact(word) == form;
+    }
+    let nfkc = ComposingNormalizerBorrowed::new_nfkc();
+    word == form || !nfkc.is_normalized(word) && nfkc.normalize(word) == form
+}
+
 /// The form from which a stem is made: the exact form under full case folding, with its diacritics.
 #[must_use]
 pub fn folded(word: &str) -> String {
@@ -136,7 +159,10 @@ mod tests {
                 .map(|_| if random.u8(..4) == 0 { random.u32(0x300..0x370) } else { random.u32(from..=to) })
                 .filter_map(char::from_u32)
                 .collect();
-            assert_eq!(bare(&word), bare_by_definition(&word), "{word:?}");
+            let form = bare_by_definition(&word);
+            assert_eq!(bare(&word), form, "{word:?}");
+            assert!(is_bare(&word, &form) && !is_bare(&word, &format!("{form}x")), "{word:?}");
+            assert!(is_exact(&word, &exact(&word)), "{word:?}");
         }
     }
 

@@ -12,8 +12,8 @@ mod span;
 mod split;
 mod structure;
 
-pub(crate) use forms::bare_into;
 pub use forms::{bare, exact, folded};
+pub(crate) use forms::{bare_into, is_bare, is_exact};
 pub use language::{Language, detect, stem, stemmed};
 pub use span::Span;
 pub use split::{PatternWord, Words, pattern_words, words};
