@@ -19,11 +19,31 @@ pub mod quality;
 #[deny(clippy::disallowed_methods, clippy::disallowed_types)]
 pub mod rules;
 #[cfg(feature = "server")]
+#[deny(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice,
+    clippy::unreachable
+)]
+#[deny(clippy::unwrap_used)]
 pub mod service;
 #[deny(clippy::disallowed_methods, clippy::disallowed_types)]
 pub mod text;
 #[cfg(feature = "server")]
+#[deny(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice,
+    clippy::unreachable
+)]
+#[deny(clippy::unwrap_used)]
 pub mod wire;
 
 pub use engine::{Classification, Classifier, Document, Scratch};
 pub use rules::{Diagnostic, Ruleset, Source};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

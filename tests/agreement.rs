@@ -112,11 +112,14 @@ fn random_rulesets_get_the_same_answers() {
                     for (path, content) in &case.files {
                         eprintln!("--- {path}\n{content}");
                     }
-                    let lines = |answer: &Answer| format!("{answer:#?}").lines().map(str::to_owned).collect::<Vec<_>>();
+                    let lines = |answer: &Answer| {
+                        format!("{answer:#?}").lines().map(str::to_owned).collect::<Vec<_>>()
+                    };
                     let (found, expected) = (lines(&found), lines(&expected));
                     let same = found.iter().zip(&expected).take_while(|(a, b)| a == b).count();
                     let around = |lines: &[String]| {
-                        lines[same.saturating_sub(12).min(lines.len())..(same + 9).min(lines.len())].join("\n")
+                        lines[same.saturating_sub(12).min(lines.len())..(same + 9).min(lines.len())]
+                            .join("\n")
                     };
                     eprintln!("engine:\n{}\noracle:\n{}", around(&found), around(&expected));
                 }

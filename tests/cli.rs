@@ -1,6 +1,6 @@
 //! The program from the outside: what it prints where, and how it ends.
 //!
-//! What people read is compared with `tests/data/cli/*.txt`; `UPDATE=1 cargo test --test cli` writes those anew.
+//! What people read is compared with `tests/data/cli/*.txt` and with README.md; `UPDATE=1 cargo test --test cli` writes those anew.
 
 #![cfg(feature = "server")]
 
@@ -80,13 +80,13 @@ impl Drop for Folder {
     }
 }
 
-fn compare(name: &str, actual: &str) {
-    let path = Path::new("tests/data/cli").join(name);
+fn compare(path: &str, actual: &str) {
+    let path = Path::new(path);
     if std::env::var_os("UPDATE").is_some() {
-        fs::write(&path, actual).unwrap();
+        fs::write(path, actual).unwrap();
     }
-    let expected = fs::read_to_string(&path).unwrap_or_default();
-    assert!(expected == actual, "{name} differs (UPDATE=1 writes it anew); now it is:\n{actual}");
+    let expected = fs::read_to_string(path).unwrap_or_default();
+    assert!(expected == actual, "{} differs (UPDATE=1 writes it anew); now it is:\n{actual}", path.display());
 }
 
 // What people read.
@@ -97,7 +97,7 @@ fn help() {
     for command in ["serve", "classify", "explain", "check", "test", "init", "completions"] {
         all += &format!("\n--- {command}\n\n{}", run(&[command, "--help"]).out);
     }
-    compare("help.txt", &all);
+    compare("tests/data/cli/help.txt", &all);
 }
 
 #[test]
@@ -105,7 +105,7 @@ fn table() {
     let done = run(&["classify", "--rules", RULES, "--format", "table", "--near-misses", DOCUMENTS]);
     assert_eq!(done.status, Some(1));
     assert_eq!(done.err, "geotopics: 1 of 5 documents failed\n");
-    compare("table.txt", &done.out);
+    compare("tests/data/cli/table.txt", &done.out);
 }
 
 #[test]
@@ -120,21 +120,43 @@ fn explanations() {
     all += &format!("--- no hits of the topics asked for\n{}", done.out);
     let done = run(&["explain", "--rules", RULES, "--text", "Nothing of the kind."]);
     all += &format!("--- no hits\n{}", done.out);
-    compare("explain.txt", &all);
+    compare("tests/data/cli/explain.txt", &all);
 }
 
 #[test]
 fn failed_examples() {
     let done = run(&["test", "tests/data/cli/failing"]);
     assert_eq!((done.status, &*done.err), (Some(1), ""));
-    compare("test.txt", &done.out);
+    compare("tests/data/cli/test.txt", &done.out);
 }
 
 #[test]
 fn diagnostics() {
     let done = run(&["check", "tests/data/cli/broken"]);
     assert_eq!((done.status, &*done.err), (Some(1), ""));
-    compare("check.txt", &done.out);
+    compare("tests/data/cli/check.txt", &done.out);
+}
+
+#[test]
+fn the_readme_shows_what_is_printed() {
+    const START: &str = "```text\n$ geotopics ";
+    let readme = fs::read_to_string("README.md").unwrap();
+    let mut parts = readme.split(START);
+    let mut actual = parts.next().unwrap().to_owned();
+    for part in parts {
+        let (block, after) = part.split_once("```\n").unwrap();
+        let end = block.match_indices('\n').find(|(end, _)| !block[..*end].ends_with('\\')).unwrap().0;
+        let command = &block[..end];
+        let mut args = Vec::new();
+        for (number, piece) in command.split('"').enumerate() {
+            match number % 2 {
+                0 => args.extend(piece.split_whitespace().filter(|word| *word != "\\")),
+                _ => args.push(piece),
+            }
+        }
+        actual += &format!("{START}{command}\n{}\n```\n{after}", run(&args).out.trim_end());
+    }
+    compare("README.md", &actual);
 }
 
 // How commands end.
@@ -438,7 +460,7 @@ fn explain_takes_text_and_json_on_standard_input() {
     assert!(text.out.starts_with("The [Middle Corridor].\n\ntransport_corridors: label"), "{}", text.out);
     assert_eq!(text.out, json.out);
     let nothing = run_with(&["explain", "--rules", RULES], b"");
-    assert!(nothing.out.contains("no rule of any topic has a hit"), "{}", nothing.out);
+    assert!(nothing.out.contains("no rule of any topic adds points"), "{}", nothing.out);
     let bytes = run_with(&["explain", "--rules", RULES], b"\xff");
     assert_eq!((bytes.status, &*bytes.err), (Some(1), "geotopics: not UTF-8 at byte 1\n"));
 }
@@ -485,6 +507,11 @@ fn a_server_gives_the_same_answers() {
         let there = run(&[&["classify", "--server", url, DOCUMENTS], options].concat());
         assert_eq!((here.status, here.out, here.err), (there.status, there.out, there.err), "{options:?}");
     }
+    let input = "{\"text\":\"\"}\n".repeat(50_000);
+    let here = run_with(&["classify", "--rules", RULES], input.as_bytes());
+    let there = run_with(&["classify", "--server", url], input.as_bytes());
+    assert!(there.status == Some(0) && here.out == there.out, "{}", there.err);
+
     let done = run(&["classify", "--server", url, "--topics", "nope", DOCUMENTS]);
     assert_eq!((done.status, &*done.out), (Some(2), ""));
     assert!(done.err.contains("\"nope\" is no topic"), "{}", done.err);

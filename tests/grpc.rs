@@ -16,7 +16,7 @@ use geotopics::wire::v1::{
 };
 use prost::Message;
 use std::fs;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
@@ -121,6 +121,13 @@ impl Server {
     fn signal(&self, signal: &str) {
         let pid = self.process.id().to_string();
         assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
+    }
+
+    /// Bytes of memory it has now.
+    fn memory(&self) -> usize {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
+        let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        resident.trim().trim_end_matches(" kB").parse::<usize>().unwrap() << 10
     }
 
     async fn ended(&mut self) -> ExitStatus {
@@ -587,7 +594,7 @@ async fn a_ruleset_is_tried_out() {
 
 #[tokio::test]
 async fn a_slow_reader_holds_its_own_stream_only() {
-    const MESSAGES: usize = 1000;
+    const MESSAGES: usize = 300;
     let server = Server::start();
     let channel = server.channel().await;
     let client = &mut ClassificationServiceClient::new(channel);
@@ -610,6 +617,7 @@ async fn a_slow_reader_holds_its_own_stream_only() {
         sleep(Duration::from_secs(1)).await;
     }
     assert!(before < MESSAGES, "the stream took everything though nobody reads the answers");
+    assert!(server.memory() < 200 << 20, "{} bytes are held", server.memory());
 
     for _ in 0..100 {
         let answer = classify(client, article("", "The Middle Corridor"), ClassifyOptions::default());
@@ -684,6 +692,30 @@ async fn reflection_lists_the_services_in_both_versions() {
     check!(v1alpha);
 }
 
+/// A call as a browser makes it: gRPC-Web over HTTP/1.1.
+#[test]
+fn browsers_can_call() {
+    let server = Server::start();
+    let message = ask(article("web", "The Middle Corridor"), ClassifyOptions::default()).encode_to_vec();
+    let frame = [&[0][..], &(message.len() as u32).to_be_bytes(), &message].concat();
+    let address = server.url.trim_start_matches("http://");
+    let head = format!(
+        "POST /geotopics.v1.ClassificationService/Classify HTTP/1.1\r\nhost: {address}\r\n\
+         content-type: application/grpc-web+proto\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+        frame.len()
+    );
+    let mut socket = TcpStream::connect(address).unwrap();
+    socket.write_all(&[head.as_bytes(), &frame].concat()).unwrap();
+    let mut answer = Vec::new();
+    socket.read_to_end(&mut answer).unwrap();
+    let answer = String::from_utf8_lossy(&answer);
+    for part in
+        ["HTTP/1.1 200 OK\r\n", "content-type: application/grpc-web+proto", "corridors", "grpc-status:0"]
+    {
+        assert!(answer.contains(part), "{part} is missing in {answer:?}");
+    }
+}
+
 #[tokio::test]
 async fn the_server_finishes_what_it_has_begun() {
     let mut server = Server::start();
@@ -740,7 +772,7 @@ fn what_cannot_be_served_is_said_in_a_line() {
     let (code, message) = fails(&mut serve(&["--listen", &address]));
     assert_eq!(
         (code, message),
-        (2, format!("geotopics: cannot listen on {address}: address already in use\n"))
+        (2, format!("geotopics: cannot listen on {address}: Address already in use\n"))
     );
 
     let folder = std::env::temp_dir().join(format!("geotopics-broken-{}", std::process::id()));

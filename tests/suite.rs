@@ -6,7 +6,12 @@
 //! Each expectation was derived by hand from the contract of the rule language.
 #![cfg(feature = "server")]
 
-#[allow(dead_code, unreachable_pub, unused_imports, reason = "a library of its own, of which each test uses a part")]
+#[allow(
+    dead_code,
+    unreachable_pub,
+    unused_imports,
+    reason = "a library of its own, of which each test uses a part"
+)]
 mod oracle;
 
 use geotopics::wire::proto::geotopics::v1::ruleset_service_client::RulesetServiceClient;
@@ -39,7 +44,10 @@ impl Case {
         for (topic, expected) in &self.spans {
             let found = &answer[topic].1;
             if found != expected {
-                return Err(format!("{}: {surface}: {topic}: spans {found:?}, expected {expected:?}", self.name));
+                return Err(format!(
+                    "{}: {surface}: {topic}: spans {found:?}, expected {expected:?}",
+                    self.name
+                ));
             }
         }
         Ok(())
@@ -55,7 +63,8 @@ impl Case {
     }
 
     fn by_oracle(&self) -> Answer {
-        let oracle = oracle::Oracle::load(&self.files).unwrap_or_else(|fault| panic!("{}: {fault}", self.name));
+        let oracle =
+            oracle::Oracle::load(&self.files).unwrap_or_else(|fault| panic!("{}: {fault}", self.name));
         let answer = oracle.classify(&self.document, None);
         let labels = answer.labels.into_iter().map(|label| {
             let spans = label.evidence.iter().flat_map(|(_, field, _, spans)| {
@@ -166,13 +175,17 @@ impl Case {
             options: None,
         };
         let response = client.check_ruleset(request).await.unwrap().into_inner();
-        let Some(v1::classify_result::Outcome::Classification(answer)) = response.results[0].outcome.clone() else {
+        let Some(v1::classify_result::Outcome::Classification(answer)) = response.results[0].outcome.clone()
+        else {
             panic!("{}: {response:?}", self.name)
         };
         let labels = answer.labels.into_iter().map(|label| {
             let spans = label.evidence.iter().flat_map(|evidence| {
                 let title = evidence.field() == v1::Field::Title;
-                evidence.spans.iter().map(move |span| self.matched(title, span.start as usize, span.end as usize))
+                evidence
+                    .spans
+                    .iter()
+                    .map(move |span| self.matched(title, span.start as usize, span.end as usize))
             });
             (label.topic.clone(), ((label.points * 1e6).round() as i64, sorted(spans)))
         });
@@ -192,7 +205,8 @@ fn cases() -> Vec<Case> {
     paths.sort();
     let mut cases = Vec::new();
     for path in paths {
-        let file: Table = std::fs::read_to_string(&path).unwrap().parse().unwrap_or_else(|e| panic!("{path:?}: {e}"));
+        let file: Table =
+            std::fs::read_to_string(&path).unwrap().parse().unwrap_or_else(|e| panic!("{path:?}: {e}"));
         cases.extend(file["case"].as_array().unwrap().iter().map(case));
     }
     let names: BTreeSet<&str> = cases.iter().map(|case| case.name.as_str()).collect();
@@ -216,7 +230,9 @@ fn case(case: &Value) -> Case {
         name: text(&case["name"]).to_owned(),
         files,
         document: document(&case["document"]),
-        labels: table(Some(&case["labels"])).map(|(topic, points)| (topic.clone(), millionths(points))).collect(),
+        labels: table(Some(&case["labels"]))
+            .map(|(topic, points)| (topic.clone(), millionths(points)))
+            .collect(),
         spans: spans.collect(),
     }
 }
@@ -232,7 +248,9 @@ fn document(value: &Value) -> oracle::Document {
         text: string("text").unwrap_or_default(),
         language: string("language"),
         published: string("published").map(seconds),
-        metadata: table(value.get("metadata")).map(|(key, value)| (key.clone(), text(value).to_owned())).collect(),
+        metadata: table(value.get("metadata"))
+            .map(|(key, value)| (key.clone(), text(value).to_owned()))
+            .collect(),
     }
 }
 
@@ -266,8 +284,10 @@ fn oracle_and_engine() {
 #[test]
 fn command_line() {
     let folder = std::env::temp_dir().join(format!("geotopics-suite-{}", std::process::id()));
-    let faults: Vec<String> =
-        cases().iter().filter_map(|case| case.check("command line", &case.by_command_line(&folder)).err()).collect();
+    let faults: Vec<String> = cases()
+        .iter()
+        .filter_map(|case| case.check("command line", &case.by_command_line(&folder)).err())
+        .collect();
     std::fs::remove_dir_all(folder).unwrap();
     assert_none(&faults);
 }

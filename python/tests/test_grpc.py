@@ -113,10 +113,10 @@ class GrpcTest(unittest.TestCase):
         )
         return call(request, timeout=300)
 
-    def check(self, articles, results, first=0):
+    def check(self, articles, results):
         """Checks that there is one result an article, in order, and that it says what it should."""
         self.assertEqual(len(results), len(articles))
-        for place, (article, result) in enumerate(zip(articles, results), first):
+        for place, (article, result) in enumerate(zip(articles, results)):
             if article.fault:
                 self.assertEqual(result.error.document_id, article.id)
                 self.assertEqual(result.error.status.code, grpc.StatusCode.INVALID_ARGUMENT.value[0])

@@ -146,30 +146,34 @@ impl View {
     ) -> Printout {
         let mut printout = Printout::default();
         for record in batch.records() {
-            let (record, result) = match record {
+            let (record, mut result) = match record {
                 Ok(record) => {
                     let result = classify(&record);
                     (record, result)
                 }
                 Err(fault) => (Record::default(), failed(fault)),
             };
+            if let Err(error) = self.write(&mut printout.bytes, &record, &result) {
+                // A server that is newer than this program can answer what it has no words for.
+                let message = format!("the answer cannot be printed: {error}");
+                result = failed(Fault { document_id: record.id.to_string(), message });
+                self.write(&mut printout.bytes, &record, &result).ok();
+            }
             let failed = matches!(result.outcome, Some(Outcome::Error(_)));
             printout.tally.add(Tally { documents: 1, failed: failed.into() });
-            self.write(&mut printout.bytes, &record, &result);
         }
         printout
     }
 
-    fn write(self, out: &mut Vec<u8>, record: &Record<'_>, result: &ClassifyResult) {
-        let written = match self.format {
-            Format::Json => wire::write_line(result, out).is_ok(),
-            Format::Table => table::write(out, record, result, self.paint).is_ok(),
-        };
-        debug_assert!(written, "nothing fails but a result of a kind that this version does not know");
+    fn write(self, out: &mut Vec<u8>, record: &Record<'_>, result: &ClassifyResult) -> io::Result<()> {
+        match self.format {
+            Format::Json => Ok(wire::write_line(result, out)?),
+            Format::Table => table::write(out, record, result, self.paint),
+        }
     }
 }
 
-/// The result of a document that could not be read.
+/// The result of a document that has none.
 fn failed(Fault { document_id, message }: Fault) -> ClassifyResult {
     let status = rpc::Status { code: tonic::Code::InvalidArgument.into(), message, details: Vec::new() };
     let error = DocumentError { document_id, status: Some(status) };

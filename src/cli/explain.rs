@@ -3,7 +3,7 @@
 use super::output::{self, Failure, Paint, Status, Style, printable};
 use super::record::Record;
 use super::{input, rules, tree};
-use crate::engine::{Classifier, Explanation, Field, Reason, Scratch, TopicExplanation, TopicInfo};
+use crate::engine::{Classifier, Explanation, Field, Points, Reason, Scratch, TopicExplanation, TopicInfo};
 use crate::text::Span;
 use crate::wire;
 use std::borrow::Cow;
@@ -16,7 +16,7 @@ use std::path::PathBuf;
 ///
 /// The document is plain text or a line of JSON, on standard input or in a file, or given by --title and --text. First it
 /// is shown with its hits [in brackets] or in colour and its masked words {in braces} or struck out, then each topic that
-/// has a hit: what each hit adds, which were dropped, and what keeps a topic from being a label.
+/// got points or has masked words: what each hit adds, which were dropped, and what keeps a topic from being a label.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// A file of plain text or of JSON lines; standard input without it
@@ -111,7 +111,7 @@ fn print<'a>(mut record: Record<'a>, args: &'a Args, classifier: &Classifier) ->
         writeln!(out, "language: {}\n", printable(&explanation.classification.language))?;
     }
     if shown.is_empty() {
-        writeln!(out, "no rule of any topic has a hit")?;
+        writeln!(out, "no rule of any topic adds points")?;
     }
     for (info, topic, reason) in shown {
         let (style, word) = match reason {
@@ -133,20 +133,26 @@ fn print<'a>(mut record: Record<'a>, args: &'a Args, classifier: &Classifier) ->
     Ok(Status::Fine)
 }
 
-/// The topics to show: labels, near misses and the rest, each with what it failed.
+/// The topics to show, each with what keeps it from being a label: labels first, then by points. Unless topics are chosen, they
+/// are those with a rule that adds points, or with masked words that not every topic masks.
 fn shown<'a>(
     explanation: &'a Explanation,
     classifier: &'a Classifier,
     chosen: &[String],
 ) -> Vec<(&'a TopicInfo, &'a TopicExplanation, Option<Reason>)> {
+    let topics = &explanation.topics;
     let near: BTreeMap<_, _> =
         explanation.classification.near_misses.iter().map(|miss| (miss.topic, miss.reason)).collect();
-    let mut shown: Vec<_> = explanation
-        .topics
+    let own =
+        |word: &(Field, Span)| topics.len() == 1 || topics.iter().any(|topic| !topic.masked.contains(word));
+    let says_something = |topic: &TopicExplanation| {
+        topic.rules.iter().any(|rule| rule.points > Points(0)) || topic.masked.iter().any(own)
+    };
+    let mut shown: Vec<_> = topics
         .iter()
         .filter_map(|topic| {
             let info = classifier.topics().get(topic.topic as usize)?;
-            let wanted = if chosen.is_empty() { !topic.rules.is_empty() } else { is_in(info, chosen) };
+            let wanted = if chosen.is_empty() { says_something(topic) } else { is_in(info, chosen) };
             wanted.then(|| (info, topic, near.get(&topic.topic).copied()))
         })
         .collect();

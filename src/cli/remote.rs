@@ -15,10 +15,13 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 use tonic::transport::{Channel, Endpoint};
 
-/// How many batches may be on their way or wait for their turn at the server.
+/// How many batches, and how many messages, may be on their way.
 const IN_FLIGHT: usize = 8;
 
-/// Sends documents through one ClassifyStream, a batch a message, and prints the answers in order.
+/// At most so many documents are one message: a server takes no more than its limit, 10,000 unless configured otherwise.
+const MESSAGE: usize = 1000;
+
+/// Sends documents through one ClassifyStream, some batches ahead of their answers, and prints the answers in order.
 pub(super) fn classify(
     url: &str,
     options: ClassifyOptions,
@@ -51,9 +54,15 @@ async fn stream(
     std::thread::spawn(move || {
         let mut options = Some(options);
         let done = inputs.read(|batch| {
-            let documents = batch.records().flatten().map(message).collect();
-            let request = ClassifyStreamRequest { documents, options: options.take() };
-            requests.blocking_send(request).is_ok() && batches.blocking_send(Ok(batch)).is_ok()
+            let documents: Vec<_> = batch.records().flatten().map(message).collect();
+            // The batch goes first, so that its answers are taken while its later messages wait for room.
+            batches.blocking_send(Ok((batch, documents.len()))).is_ok()
+                && documents.chunks(MESSAGE).all(|documents| {
+                    let documents = documents.to_vec();
+                    requests
+                        .blocking_send(ClassifyStreamRequest { documents, options: options.take() })
+                        .is_ok()
+                })
         });
         if let Err(failure) = done {
             batches.blocking_send(Err(failure)).ok();
@@ -61,12 +70,18 @@ async fn stream(
     });
     let mut answers =
         client.classify_stream(ReceiverStream::new(outgoing)).await.map_err(refused)?.into_inner();
-    while let Some(batch) = sent.recv().await {
-        let batch: Batch = batch?;
-        let Some(answer) = answers.message().await.map_err(refused)? else {
-            return Err(Failure::Message(format!("{url}: the server ended the stream")));
-        };
-        let mut results = answer.results.into_iter();
+    while let Some(sent) = sent.recv().await {
+        let (batch, documents): (Batch, usize) = sent?;
+        let mut results = Vec::with_capacity(documents);
+        for _ in 0..documents.div_ceil(MESSAGE) {
+            let answer = answers.message().await.map_err(refused)?;
+            results.extend(answer.unwrap_or_default().results);
+        }
+        if results.len() != documents {
+            let message = format!("{url}: {} answers to {documents} documents", results.len());
+            return Err(Failure::Message(message));
+        }
+        let mut results = results.into_iter();
         view.answer(&batch, |_| results.next().unwrap_or_default()).print(tally)?;
     }
     Ok(())

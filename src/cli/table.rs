@@ -7,15 +7,15 @@ use crate::wire::v1::{
     classify_result::Outcome,
 };
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::io::{self, Write};
 
 /// Cells of a full bar: a score of 1.
 const BAR: usize = 12;
-/// At most so many different words are shown as proof of a label.
-const PROOFS: usize = 6;
-/// The longest proof, in characters.
-const PROOF: usize = 40;
+/// So many characters of a line are for the words that prove a label,
+const PROOFS: usize = 68;
+/// and so many for one of them.
+const PROOF: usize = 36;
+/// The longest title, in characters.
 const TITLE: usize = 90;
 
 /// Writes a block for a document: its id, then each label with its score and the words that prove it, or what went wrong.
@@ -33,7 +33,7 @@ pub(super) fn write(
             let message = status.as_ref().map_or("", |status| &status.message);
             write_error(out, document_id, message, paint)
         }
-        None => Ok(()),
+        None => Err(io::Error::other("a result without an outcome")),
     }
 }
 
@@ -81,38 +81,31 @@ fn bar(score: f64) -> String {
     (0..BAR).map(|cell| if cell < full { '█' } else { '░' }).collect()
 }
 
-/// The different words of a label's evidence, what counts most first; those against it with a minus.
+/// The different words of a label's evidence as far as there is room, what counts most first; those against it with a minus.
 fn proofs(record: &Record<'_>, label: &Label) -> String {
-    let mut shown: Vec<(String, usize)> = Vec::new();
+    let mut found: Vec<(String, usize)> = Vec::new();
     let mut numbers: BTreeMap<String, usize> = BTreeMap::new();
     for evidence in &label.evidence {
         let sign = if evidence.points < 0.0 { "−" } else { "" };
         for words in words(record, evidence) {
-            let new = numbers.len();
-            match numbers.entry(format!("{sign}{}", words.to_lowercase())) {
-                Entry::Occupied(known) => {
-                    if let Some((_, times)) = shown.get_mut(*known.get()) {
-                        *times += 1;
-                    }
-                }
-                Entry::Vacant(unknown) => {
-                    unknown.insert(new);
-                    if new < PROOFS {
-                        shown.push((format!("{sign}{words}"), 1));
-                    }
-                }
+            let new = found.len();
+            let number = *numbers.entry(format!("{sign}{}", words.to_lowercase())).or_insert(new);
+            match found.get_mut(number) {
+                Some((_, times)) => *times += 1,
+                None => found.push((format!("{sign}{words}"), 1)),
             }
         }
     }
-    let more = numbers.len() - shown.len();
-    let mut proofs: Vec<_> = shown
-        .into_iter()
-        .map(|(words, times)| if times > 1 { format!("{words} ×{times}") } else { words })
-        .collect();
-    if more > 0 {
-        proofs.push(format!("and {more} more"));
+    let mut line = String::new();
+    for (number, (words, times)) in found.iter().enumerate() {
+        let separator = if line.is_empty() { "" } else { " · " };
+        let times = if *times > 1 { format!(" ×{times}") } else { String::new() };
+        if number > 0 && line.chars().count() + words.chars().count() > PROOFS {
+            return format!("{line} and {} more", found.len() - number);
+        }
+        line += &format!("{separator}{words}{times}");
     }
-    proofs.join(" · ")
+    line
 }
 
 fn words(record: &Record<'_>, evidence: &Evidence) -> Vec<String> {

@@ -3,6 +3,7 @@
 //! [`words`] splits a text; [`bare`], [`exact`], [`folded`] and [`stem`] give the forms in which rules compare a
 //! word; [`break_between`] tells where sentences and paragraphs end. Offsets always belong to the original.
 
+mod blocks;
 mod class;
 mod forms;
 mod language;

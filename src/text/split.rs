@@ -1,24 +1,47 @@
 //! Where does a word begin and end?
 
 use super::Span;
+use super::blocks::Blocks;
 use super::class::{Class, class};
 
 /// The words of a text, in order.
 #[must_use]
 pub fn words(text: &str) -> Words<'_> {
-    Words { split: Split::<false>::new(text) }
+    let split = Split::new(text);
+    Words { blocks: Blocks::new(split.text), split }
 }
 
 /// Iterator over the places of the words of a text: see [`words`].
 #[derive(Clone, Debug)]
 pub struct Words<'t> {
     split: Split<'t, false>,
+    blocks: Blocks<'t>,
 }
 
 impl Words<'_> {
-    /// The next word, and whether it holds only ASCII letters and digits.
+    /// The next word, and whether it holds only ASCII letters and digits. Most words do, between characters that only
+    /// separate: these are found as bits, all others by looking at each character.
     pub(crate) fn next_plain(&mut self) -> Option<(Span, bool)> {
-        self.split.next_plain()
+        loop {
+            let (start, plain) = self.blocks.next_start(self.split.at)?;
+            if plain {
+                let (end, other) = self.blocks.next_end(start);
+                // An acronym may begin here.
+                let stop = end - start == 1 && self.split.text.as_bytes().get(end) == Some(&b'.');
+                if !other && !stop {
+                    self.split.at = end;
+                    return Some((Span { start: start as u32, end: end as u32 }, true));
+                }
+            } else if let Some((c, Class::Separator | Class::Apostrophe | Class::Mark | Class::Transparent)) =
+                self.split.peek(start)
+            {
+                self.split.at = start + c.len_utf8();
+                continue;
+            }
+            self.split.at = start;
+            let span = self.split.next()?;
+            return Some((span, span.of(self.split.text).bytes().all(|b| b.is_ascii_alphanumeric())));
+        }
     }
 }
 
@@ -167,52 +190,6 @@ impl<'t, const PATTERN: bool> Split<'t, PATTERN> {
         }
     }
 }
-
-impl<const PATTERN: bool> Split<'_, PATTERN> {
-    /// [`Split::next`] and whether the word holds only ASCII letters and digits. Most words do, between characters
-    /// that only separate: these take a loop over bytes.
-    fn next_plain(&mut self) -> Option<(Span, bool)> {
-        let bytes = self.text.as_bytes();
-        let separators = bytes[self.at..].iter().take_while(|&&b| ASCII[b as usize] == Ascii::Separates);
-        let start = self.at + separators.count();
-        let letters = bytes[start..].iter().take_while(|&&b| ASCII[b as usize] == Ascii::Word);
-        let end = start + letters.count();
-        let next = bytes.get(end).copied().unwrap_or(b' ');
-        let stop = next == b'.' && end - start == 1;
-        if end > start && !stop && ASCII[next as usize] == Ascii::Separates {
-            self.at = end;
-            return Some((Span { start: start as u32, end: end as u32 }, true));
-        }
-        self.at = start;
-        let span = self.next()?;
-        Some((span, span.of(self.text).bytes().all(|b| b.is_ascii_alphanumeric())))
-    }
-}
-
-/// What a byte is to a text, as far as can be told without the bytes around it.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Ascii {
-    /// It separates, and begins no possessive.
-    Separates,
-    /// A letter or digit.
-    Word,
-    /// Look again, with the bytes around it.
-    Other,
-}
-
-const ASCII: [Ascii; 256] = {
-    let mut table = [Ascii::Other; 256];
-    let mut byte = 0;
-    while byte < 128 {
-        table[byte] = match byte as u8 {
-            b'\'' | b'`' => Ascii::Other,
-            b if b.is_ascii_alphanumeric() => Ascii::Word,
-            _ => Ascii::Separates,
-        };
-        byte += 1;
-    }
-    table
-};
 
 impl<const PATTERN: bool> Iterator for Split<'_, PATTERN> {
     type Item = Span;

@@ -220,3 +220,109 @@ mod entries {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::v1::{
+        Classification, ClassifyRequest, Evidence, Field, Label, NearMiss, RulesetRef, Span,
+    };
+    use crate::wire::{Fault, Reason};
+
+    fn line(result: &ClassifyResult) -> String {
+        let mut out = Vec::new();
+        write_line(result, &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_classification_is_a_flat_line() {
+        let evidence = Evidence {
+            rule: "named".to_owned(),
+            field: Field::Text.into(),
+            points: 1.0,
+            spans: vec![Span { start: 4, end: 19 }],
+        };
+        let label = Label {
+            topic: "corridors".to_owned(),
+            name: "Transport \"corridors\"".to_owned(),
+            score: 0.5,
+            points: 1.0,
+            evidence: vec![evidence],
+            ..Label::default()
+        };
+        let classification = Classification {
+            document_id: "a\n1".to_owned(),
+            labels: vec![label],
+            ruleset: Some(RulesetRef::default()),
+            near_misses: vec![NearMiss::default()],
+            ..Classification::default()
+        };
+        assert_eq!(
+            line(&classification.into()),
+            concat!(
+                r#"{"document_id":"a\n1","labels":[{"topic":"corridors","name":"Transport \"corridors\"","group":"","#,
+                r#""score":0.5,"points":1.0,"evidence":[{"rule":"named","field":"FIELD_TEXT","points":1.0,"#,
+                r#""spans":[{"start":4,"end":19}]}]}],"language":"","#,
+                r#""ruleset":{"name":"","version":"","revision":"","engine":""},"near_misses":[{"topic":"","name":"","#,
+                r#""group":"","score":0.0,"points":0.0,"reason":"NEAR_MISS_REASON_UNSPECIFIED"}]}"#,
+                "\n"
+            )
+        );
+    }
+
+    #[test]
+    fn an_error_is_a_line_too() {
+        let document = Document { id: "x".into(), ..Document::default() };
+        let result = Fault::new(Reason::InvalidDocument, "text", "not valid UTF-8").result(&document);
+        assert_eq!(
+            line(&result),
+            "{\"document_id\":\"x\",\"error\":{\"code\":\"INVALID_ARGUMENT\",\"message\":\"text: not valid UTF-8\"}}\n"
+        );
+    }
+
+    #[test]
+    fn a_result_that_cannot_be_written_leaves_no_half_line() {
+        let near_misses = vec![NearMiss { reason: 99, ..NearMiss::default() }];
+        let mut out = b"before".to_vec();
+        assert!(
+            write_line(&Classification { near_misses, ..Classification::default() }.into(), &mut out)
+                .is_err()
+        );
+        assert!(write_line(&ClassifyResult::default(), &mut out).is_err());
+        assert_eq!(out, b"before");
+    }
+
+    #[test]
+    fn messages_come_back_from_their_json() {
+        let entry = MetadataEntry { key: "source".into(), value: "un.org".into() };
+        let document = Document {
+            id: "x".into(),
+            title: "Баку".into(),
+            text: "a\u{0}\"b\"".into(),
+            language: "ru".into(),
+            published: Some(Timestamp { seconds: -1, nanos: 500_000_000 }),
+            metadata: vec![entry],
+        };
+        let request = ClassifyRequest { document: Some(document), options: Some(Default::default()) };
+        let json = serde_json::to_string(&request).unwrap();
+        assert!(json.contains(r#""published":"1969-12-31T23:59:59.5Z""#), "{json}");
+        assert_eq!(serde_json::from_str::<ClassifyRequest>(&json).unwrap(), request);
+
+        let status =
+            Fault::new(Reason::UnknownRuleset, "options.ruleset", "no ruleset \"x\" is served").status();
+        let json = serde_json::to_string(&status).unwrap();
+        assert!(json.contains(r#""@type":"type.googleapis.com/google.rpc.BadRequest""#), "{json}");
+        assert_eq!(serde_json::from_str::<crate::wire::proto::google::rpc::Status>(&json).unwrap(), status);
+    }
+
+    #[test]
+    fn what_is_no_document_is_refused() {
+        for json in [r#"{"txt": "a"}"#, r#"{"text": 1}"#, r#"{"text": [1]}"#, r#"{"metadata": {"a": 1}}"#] {
+            assert!(serde_json::from_str::<Document>(json).is_err(), "{json}");
+        }
+        // Half of a pair of surrogates: no UTF-8, for `Incoming` to refuse with the field named.
+        let document: Document = serde_json::from_str(r#"{"text": "a\ud800"}"#).unwrap();
+        assert!(std::str::from_utf8(&document.text).is_err());
+    }
+}

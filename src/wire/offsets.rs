@@ -36,7 +36,8 @@ mod tests {
     fn check(text: &str, unit: OffsetUnit, length: impl Fn(&str) -> usize) {
         let bytes: Vec<u32> = text.char_indices().map(|(i, _)| i as u32).chain([text.len() as u32]).collect();
         let mut offsets: Vec<u32> = bytes.iter().rev().chain(&bytes).copied().collect();
-        let expected: Vec<u32> = offsets.iter().map(|&byte| length(&text[..byte as usize]) as u32).collect();
+        let expected: Vec<u32> =
+            offsets.iter().map(|&byte| length(text.get(..byte as usize).unwrap()) as u32).collect();
         convert(text, unit, offsets.iter_mut().collect());
         assert_eq!(offsets, expected, "{text:?} {unit:?}");
     }

@@ -75,7 +75,8 @@ const PARAGRAPHS: &[&str] = &[
 
 const LANGUAGES: &[&str] = &["en", "ru", "tr", "fr", "de", "ar", "en-US", "RU"];
 const KEYS: &[&str] = &["source", "section", "Lang-x_1"];
-const VALUES: &[&str] = &["trend.az", "Trend.AZ", "ＴＲＥＮＤ.az", "trend", "sport", "Sports", "a?b", "Straße", ""];
+const VALUES: &[&str] =
+    &["trend.az", "Trend.AZ", "ＴＲＥＮＤ.az", "trend", "sport", "Sports", "a?b", "Straße", ""];
 const DAYS: &[&str] = &["2023-12-31", "2024-01-01", "2024-01-02", "2024-02-29"];
 
 fn vocabulary(rng: &mut Rng) -> Vec<&'static str> {
@@ -137,9 +138,12 @@ impl Generator {
         Document {
             title: self.prose(title),
             text: self.prose(text),
-            language: self.chance(70).then(|| self.pick(&[LANGUAGES, &["und", "", "EN_gb", "xx"]].concat()).to_owned()),
+            language: self
+                .chance(70)
+                .then(|| self.pick(&[LANGUAGES, &["und", "", "EN_gb", "xx"]].concat()).to_owned()),
             published: self.chance(60).then(|| {
-                let day: jiff::Timestamp = format!("{}T00:00Z", self.pick(DAYS)).parse().expect("a day of the list");
+                let day: jiff::Timestamp =
+                    format!("{}T00:00Z", self.pick(DAYS)).parse().expect("a day of the list");
                 day.as_second() + self.rng.i64(-1..=86_400)
             }),
             metadata,
@@ -182,7 +186,8 @@ impl Generator {
         let threshold = self.pick(&[0.01, 0.01, 0.1, 0.5]);
         ruleset.insert(
             "scoring".to_owned(),
-            table([("threshold", threshold.into()), ("repeat", repeat.into()), ("fields", fields.into())]).into(),
+            table([("threshold", threshold.into()), ("repeat", repeat.into()), ("fields", fields.into())])
+                .into(),
         );
         let mut more = Table::new();
         let mut lists = Table::new();
@@ -201,12 +206,18 @@ impl Generator {
             ruleset.insert("exclude".to_owned(), self.gate(Vec::new()));
         }
 
-        let mut files =
-            vec![("ruleset.toml".to_owned(), ruleset), ("lists.toml".to_owned(), table([("lists", more.into())]))];
+        let mut files = vec![
+            ("ruleset.toml".to_owned(), ruleset),
+            ("lists.toml".to_owned(), table([("lists", more.into())])),
+        ];
         let mut ids = ["alpha", "beta", "gamma", "delta", "eps_1", "z9"].map(str::to_owned).to_vec();
         self.rng.shuffle(&mut ids);
         for i in 0..self.rng.usize(1..=[1, 3, 6][self.size]) {
-            let path = if self.chance(50) { format!("group/deep/{}.toml", ids[i]) } else { format!("{}.toml", ids[i]) };
+            let path = if self.chance(50) {
+                format!("group/deep/{}.toml", ids[i])
+            } else {
+                format!("{}.toml", ids[i])
+            };
             let topic = self.topic(&ids[i], &ids[..i], repeat);
             files.push((path, topic));
         }
@@ -227,7 +238,8 @@ impl Generator {
                 topic.insert(gate.to_owned(), self.gate(others.to_vec()));
             }
         }
-        let rules = (1..=self.rng.usize(1..=[1, 4, 8][self.size])).map(|i| self.rule(i, others, repeat).into());
+        let rules =
+            (1..=self.rng.usize(1..=[1, 4, 8][self.size])).map(|i| self.rule(i, others, repeat).into());
         topic.insert("rule".to_owned(), Value::Array(rules.collect()));
         topic
     }
@@ -303,23 +315,28 @@ impl Generator {
         match self.rng.u32(0..100) {
             0..18 => Query::Or((0..self.rng.usize(2..4)).map(|_| self.query(depth - 1, context)).collect()),
             18..34 => {
-                let mut sides: Vec<Query> = (0..self.rng.usize(1..3)).map(|_| self.any(depth - 1, context)).collect();
+                let mut sides: Vec<Query> =
+                    (0..self.rng.usize(1..3)).map(|_| self.any(depth - 1, context)).collect();
                 let place = self.rng.usize(..=sides.len());
                 sides.insert(place, self.query(depth - 1, &worded));
                 Query::And(sides)
             }
-            34..44 => Query::Not(Box::new(self.query(depth - 1, context)), Box::new(self.any(depth - 1, context))),
+            34..44 => {
+                Query::Not(Box::new(self.query(depth - 1, context)), Box::new(self.any(depth - 1, context)))
+            }
             44..72 => {
                 let nearness = self.pick(&[Nearness::Near, Nearness::Near, Nearness::Pre, Nearness::Not]);
                 let far = self.rng.usize(0..=100);
-                let reach = [Reach::Words(0), Reach::Words(1), Reach::Words(2), Reach::Words(5), Reach::Words(far)];
+                let reach =
+                    [Reach::Words(0), Reach::Words(1), Reach::Words(2), Reach::Words(5), Reach::Words(far)];
                 let reach = self.pick(&[&reach[..], &[Reach::Sentence, Reach::Paragraph]].concat());
                 let (a, b) = (self.near_side(depth - 1, &worded), self.near_side(depth - 1, &worded));
                 Query::Near(Box::new(a), nearness, reach, Box::new(b))
             }
             72..80 => Query::AtLeast(self.rng.usize(1..5), Box::new(self.query(depth - 1, &placed))),
             80..88 => {
-                let mut sides: Vec<Query> = (0..self.rng.usize(2..5)).map(|_| self.query(depth - 1, &placed)).collect();
+                let mut sides: Vec<Query> =
+                    (0..self.rng.usize(2..5)).map(|_| self.query(depth - 1, &placed)).collect();
                 if let Some(Query::Term(Form::Bare, text)) = sides.first() {
                     let again = text.to_uppercase(); // mostly an equal alternative
                     sides.extend(is_sound(Form::Bare, &again).then_some(Query::Term(Form::Bare, again)));
@@ -380,8 +397,11 @@ impl Generator {
         loop {
             let form = self.pick(&forms);
             let phrases = self.phrases.clone();
-            let mut text =
-                if self.chance(30) && !phrases.is_empty() { self.pick(&phrases) } else { self.word().to_owned() };
+            let mut text = if self.chance(30) && !phrases.is_empty() {
+                self.pick(&phrases)
+            } else {
+                self.word().to_owned()
+            };
             // A tatweel is a letter as it stands, and none of the two that a wildcard needs.
             if self.chance(25) && !text.contains('\u{640}') {
                 text = self.with_wildcard(&text);

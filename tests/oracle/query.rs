@@ -80,7 +80,8 @@ pub enum Place {
 }
 
 const PLACES: [(Place, &str); 3] = [(Place::Title, "title:"), (Place::Lead, "lead:"), (Place::Text, "text:")];
-const NEARNESSES: [(Nearness, &str); 3] = [(Nearness::Near, "NEAR/"), (Nearness::Pre, "PRE/"), (Nearness::Not, "NOT/")];
+const NEARNESSES: [(Nearness, &str); 3] =
+    [(Nearness::Near, "NEAR/"), (Nearness::Pre, "PRE/"), (Nearness::Not, "NOT/")];
 const OPERATORS: [&str; 7] = ["OR", "AND", "NOT", "NEAR", "PRE", "ATLEAST", "DISTINCT"];
 
 impl Query {
@@ -113,7 +114,9 @@ impl Query {
                 a.visit(see);
                 b.visit(see);
             }
-            Query::UnaryNot(a) | Query::AtLeast(_, a) | Query::Distinct(_, a) | Query::In(_, a) => a.visit(see),
+            Query::UnaryNot(a) | Query::AtLeast(_, a) | Query::Distinct(_, a) | Query::In(_, a) => {
+                a.visit(see)
+            }
             Query::Term(..) | Query::Regex(_) | Query::List(_) | Query::Topic(_) | Query::Meta(..) => {}
         }
     }
@@ -180,7 +183,8 @@ impl Display for Query {
             }
             Query::Near(a, nearness, reach, b) => {
                 a.write(f, 3)?;
-                let operator = NEARNESSES.iter().find(|(other, _)| other == nearness).map_or("", |(_, text)| text);
+                let operator =
+                    NEARNESSES.iter().find(|(other, _)| other == nearness).map_or("", |(_, text)| text);
                 match reach {
                     Reach::Words(n) => write!(f, " {operator}{n} ")?,
                     Reach::Sentence => write!(f, " {operator}S ")?,
@@ -271,7 +275,8 @@ impl<'a> Parser<'a> {
     }
 
     fn not(&mut self) -> Result<Query, String> {
-        let mut left = if self.skip_operator("NOT") { Query::UnaryNot(Box::new(self.near()?)) } else { self.near()? };
+        let mut left =
+            if self.skip_operator("NOT") { Query::UnaryNot(Box::new(self.near()?)) } else { self.near()? };
         while self.skip_operator("NOT") {
             left = Query::Not(Box::new(left), Box::new(self.near()?));
         }
