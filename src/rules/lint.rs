@@ -108,7 +108,8 @@ fn is_dead(query: &Query, masked: &HashSet<&Term>) -> bool {
         Query::Term(term) => masked.contains(term),
         Query::Or(sides) => sides.iter().all(dead),
         Query::And(sides) => {
-            let absent = |side: &Query| matches!(side, Query::Absent(inner) if sides.iter().any(|other| follows(inner, other)));
+            let few = sides.len() <= COMPARED;
+            let absent = |side: &Query| matches!(side, Query::Absent(inner) if few && sides.iter().any(|other| follows(inner, other)));
             sides.iter().any(|side| dead(side) || absent(side))
         }
         Query::Not(left, right) | Query::NotNear { left, right, .. } => dead(left) || follows(right, left),

@@ -106,9 +106,16 @@ impl<'f> Report<'f> {
         self.errors > 0
     }
 
-    /// Whether further errors would only be counted, so that a suggestion for them is not worth its search.
-    pub(super) fn is_full(&self) -> bool {
-        self.errors >= MOST
+    /// "did you mean" the nearest known name; else `otherwise`.
+    pub(super) fn did_you_mean<'a>(
+        &self,
+        name: &str,
+        known: impl IntoIterator<Item = &'a str>,
+        otherwise: impl Into<String>,
+    ) -> String {
+        // Further errors are only counted: a suggestion for them is not worth its search.
+        let nearest = if self.errors < MOST { nearest(name, known) } else { None };
+        nearest.map_or_else(|| otherwise.into(), |other| format!("did you mean `{other}`?"))
     }
 
     /// `path:line` of a place, to name it in the help of another fault.
@@ -207,7 +214,7 @@ pub(super) fn quoted(text: &str) -> String {
 }
 
 /// The known name nearest to one that is not known, if it is near.
-pub(super) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     /// So that a suggestion costs bounded time.
     const NAMES: usize = 10_000;
     let length = name.chars().count();
@@ -223,13 +230,4 @@ pub(super) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) 
         .filter(|(distance, _)| *distance <= most && *distance < length)
         .min()
         .map(|(_, other)| other)
-}
-
-/// "did you mean" the nearest known name; else `otherwise`.
-pub(super) fn did_you_mean<'a>(
-    name: &str,
-    known: impl IntoIterator<Item = &'a str>,
-    otherwise: impl Into<String>,
-) -> String {
-    nearest(name, known).map_or_else(|| otherwise.into(), |other| format!("did you mean `{other}`?"))
 }

@@ -2,7 +2,7 @@
 
 use super::manifest::{List, Lists};
 use super::parser::MAX_DEPTH;
-use super::report::{Place, Report, did_you_mean};
+use super::report::{Place, Report};
 use super::ruleset::Draft;
 use super::written::Written;
 use super::{Code, Topic};
@@ -63,10 +63,8 @@ fn groups(draft: &Draft, topics: &BTreeMap<&str, usize>, report: &mut Report<'_>
 fn lists_exist(written: &Written, lists: &Lists, report: &mut Report<'_>) {
     for (name, place) in &written.lists {
         if !lists.contains_key(name) {
-            let help = match report.is_full() {
-                true => String::new(),
-                false => did_you_mean(name, lists.keys().map(String::as_str), "lists stand under [lists]"),
-            };
+            let help =
+                report.did_you_mean(name, lists.keys().map(String::as_str), "lists stand under [lists]");
             report.add(Code::NoSuchList, *place, format!("there is no list `@{name}`"), help);
         }
     }
@@ -75,10 +73,7 @@ fn lists_exist(written: &Written, lists: &Lists, report: &mut Report<'_>) {
 fn topics_exist(written: &Written, topics: &BTreeMap<&str, usize>, report: &mut Report<'_>) {
     for (id, place) in &written.topics {
         if !topics.contains_key(id.as_str()) {
-            let help = match report.is_full() {
-                true => String::new(),
-                false => did_you_mean(id, topics.keys().copied(), "a topic is named by its `id`"),
-            };
+            let help = report.did_you_mean(id, topics.keys().copied(), "a topic is named by its `id`");
             report.add(Code::NoSuchTopic, *place, format!("there is no topic `#{id}`"), help);
         }
     }

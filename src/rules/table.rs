@@ -3,7 +3,7 @@
 use super::Code;
 use super::file::File;
 use super::literal::Literal;
-use super::report::{Place, Report, did_you_mean, quoted};
+use super::report::{Place, Report, quoted};
 use jiff::civil::Date;
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
@@ -48,8 +48,11 @@ impl<'a> Table<'a> {
         for key in self.map.keys() {
             let name = key.get_ref().as_ref();
             if !keys.contains(&name) {
-                let help =
-                    did_you_mean(name, keys.iter().copied(), format!("keys here: {}", keys.join(", ")));
+                let help = report.did_you_mean(
+                    name,
+                    keys.iter().copied(),
+                    format!("keys here: {}", keys.join(", ")),
+                );
                 report.add(
                     Code::UnknownKey,
                     self.at(key.span()),
