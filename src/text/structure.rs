@@ -55,7 +55,7 @@ pub fn break_between(text: &str, before: Span, after: Span) -> Break {
             _ if c.is_whitespace() => {
                 sentence |= match terminator {
                     Some((true, touches)) => {
-                        !starts_in_lower_case(text, after) && !(touches && is_abbreviation(text, before))
+                        !(starts_in_lower_case(text, after) || touches && is_abbreviation(text, before))
                     }
                     Some((false, _)) => true,
                     None => false,

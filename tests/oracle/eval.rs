@@ -210,7 +210,7 @@ impl Reader<'_> {
             topic.mask.iter().chain(&self.ruleset.mask).flat_map(|mask| self.eval(mask, &english).places);
         let masked: BTreeSet<_> =
             masks.flat_map(|hit| (hit.start..hit.end).map(move |i| (hit.field, i))).collect();
-        let gates = Scope { masked: masked.clone(), ..english };
+        let gates = Scope { masked, ..english };
 
         let found: Vec<(&Rule, Hits)> = topic
             .rules
