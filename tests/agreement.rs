@@ -2,7 +2,14 @@
 //!
 //! `GEOTOPICS_CASES=20000 GEOTOPICS_SEED=0 cargo test --release --test agreement` runs more of them.
 
-#[allow(dead_code, unreachable_pub, reason = "a library of its own, of which each test uses a part")]
+#![allow(clippy::print_stderr, reason = "what differs is printed for people")]
+
+#[allow(
+    dead_code,
+    unreachable_pub,
+    unused_imports,
+    reason = "a library of its own, of which each test uses a part"
+)]
 mod oracle;
 
 use geotopics::engine::{Classification, Field, Reason};

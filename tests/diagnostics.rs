@@ -83,7 +83,9 @@ fn golden() {
 
 #[test]
 fn every_code_has_a_golden_case() {
-    let mut found: BTreeSet<Code> = BTreeSet::new();
+    // These two come when a sound ruleset is compiled and tried: tests/grpc.rs and tests/cli.rs see the second, and
+    // the first needs a ruleset of gigabytes.
+    let mut found = BTreeSet::from([Code::TooLarge, Code::FailedExample]);
     for entry in std::fs::read_dir(folder()).expect("the folder") {
         let path = entry.expect("an entry").path();
         if path.extension().is_some_and(|extension| extension == "out") {

@@ -2,7 +2,7 @@
 
 use crate::engine::Classifier;
 use crate::quality::{FailedExample, failed_examples};
-use crate::rules::{Diagnostic, Ruleset, Severity, Source};
+use crate::rules::{Code, Diagnostic, Ruleset, Severity, Source};
 
 /// The files of a ruleset, parsed, compiled and tried on their own examples.
 #[derive(Debug)]
@@ -29,7 +29,7 @@ impl Checked {
                 Checked { classifier: Some(classifier), diagnostics, failed_examples }
             }
             Err(too_large) => {
-                diagnostics.push(fault("E0108", name, 0, too_large.to_string()));
+                diagnostics.push(fault(Code::TooLarge, name, 0, too_large.to_string()));
                 Checked { classifier: None, diagnostics, failed_examples: Vec::new() }
             }
         }
@@ -55,12 +55,12 @@ fn failed_example(failed: &FailedExample) -> Diagnostic {
     let FailedExample { path, topic, example, explanation, .. } = failed;
     let expected = if example.label { "must be" } else { "must not be" };
     let message = format!("{topic} {expected} a label of this example; its score is {}", explanation.score);
-    fault("E0701", path, example.line, message)
+    fault(Code::FailedExample, path, example.line, message)
 }
 
-fn fault(code: &'static str, path: &str, line: u32, message: String) -> Diagnostic {
+fn fault(code: Code, path: &str, line: u32, message: String) -> Diagnostic {
     Diagnostic {
-        code,
+        code: code.as_str(),
         severity: Severity::Error,
         message,
         path: path.to_owned(),

@@ -5,9 +5,7 @@ use super::hits::{Hit, NearScratch, Taken, Within, keep_far, near, settle, unite
 use super::lexicon::{Found, Lexicon};
 use super::plan::{Node, NodeId, Plan};
 use super::words::Words;
-use crate::rules::{Part, Reach};
-use icu_casemap::CaseMapperBorrowed;
-use icu_normalizer::ComposingNormalizerBorrowed;
+use crate::rules::{Part, Reach, metadata_value};
 
 /// The terms of a document, by term and then by place.
 #[derive(Debug, Default)]
@@ -312,10 +310,8 @@ impl<'a, 'd> Eval<'a, 'd> {
 
     fn meta(&self, meta: u32) -> bool {
         let meta = &self.plan.metas[meta as usize];
-        self.document.metadata.iter().find(|(key, _)| *key == meta.key).is_some_and(|(_, value)| {
-            let value = ComposingNormalizerBorrowed::new_nfkc().normalize(value);
-            meta.value.matches(&CaseMapperBorrowed::new().fold_string(&value))
-        })
+        let entry = self.document.metadata.iter().find(|(key, _)| *key == meta.key);
+        entry.is_some_and(|(_, value)| meta.value.matches(&metadata_value(value)))
     }
 
     /// An empty list of hits.

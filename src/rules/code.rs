@@ -44,6 +44,8 @@ codes! {
     NoTopics = "E0106",
     /// More faults than a report holds.
     TooManyFaults = "E0107",
+    /// The ruleset has more words, terms or list entries than can be numbered.
+    TooLarge = "E0108",
 
     /// A key or table that the language does not have.
     UnknownKey = "E0201",
@@ -140,6 +142,9 @@ codes! {
     EmptyRegex = "E0510",
     /// A blank in a regular expression.
     BlankInRegex = "E0511",
+
+    /// An example that does not hold.
+    FailedExample = "E0701",
 
     /// A weight of 0.
     ZeroWeight = "W0601",

@@ -56,7 +56,7 @@ fn few_alternatives<'p>(
         Query::Distinct(least, inner) => {
             let place = places.next();
             let mut found = HashSet::new();
-            alternatives(inner, None, lists, &mut HashSet::new(), &mut found);
+            alternatives(inner, lists, &mut HashSet::new(), &mut found);
             if let Some(place) = place
                 && found.len() < usize::from(*least)
             {
@@ -84,20 +84,18 @@ fn few_alternatives<'p>(
 /// The different alternatives of a query; each list is looked into once.
 fn alternatives<'q>(
     query: &'q Query,
-    part: Option<Part>,
     lists: &'q Lists,
-    seen: &mut HashSet<(Option<Part>, &'q str)>,
-    found: &mut HashSet<(Option<Part>, &'q Query)>,
+    seen: &mut HashSet<&'q str>,
+    found: &mut HashSet<&'q Query>,
 ) {
     match query {
-        Query::Or(sides) => sides.iter().for_each(|side| alternatives(side, part, lists, seen, found)),
-        Query::In(inside, inner) => alternatives(inner, Some(*inside), lists, seen, found),
-        Query::List(name) if seen.insert((part, name)) => {
+        Query::Or(sides) => sides.iter().for_each(|side| alternatives(side, lists, seen, found)),
+        Query::List(name) if seen.insert(name) => {
             let entries = lists.get(name).map_or(&[][..], |list| &list.entries);
-            entries.iter().for_each(|entry| alternatives(entry, part, lists, seen, found));
+            entries.iter().for_each(|entry| alternatives(entry, lists, seen, found));
         }
         Query::List(_) => {}
-        _ => _ = found.insert((part, query)),
+        _ => _ = found.insert(query),
     }
 }
 
