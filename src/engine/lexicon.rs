@@ -7,12 +7,13 @@
 
 use super::TooLarge;
 use super::document::Document;
-use super::hash::Seed;
+use super::hash::{Hashed, Seed};
 use super::patterns::Patterns;
 use super::words::Words;
 use crate::rules::{Pattern, Term};
 use crate::text::{Language, bare, exact, is_bare, is_exact, stem};
 use foldhash::HashMap;
+use std::hash::BuildHasherDefault;
 
 /// What one word of a term must be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -86,7 +87,7 @@ pub(super) struct Found {
 pub(super) struct Memory {
     /// Which lexicon it is about.
     owner: u64,
-    ranges: HashMap<u64, (u32, u32)>,
+    ranges: std::collections::HashMap<u64, (u32, u32), BuildHasherDefault<Hashed>>,
     patterns: Vec<u32>,
     /// The patterns of each word of the document.
     of_words: Vec<(u32, u32)>,
