@@ -102,7 +102,7 @@ pub struct TopicExplanation {
     pub require: Option<bool>,
     /// Whether its veto, or the ruleset's, has a hit; none without one.
     pub exclude: Option<bool>,
-    /// The words that its masks hide.
+    /// The runs of words that its masks hide.
     pub masked: Vec<(Field, Span)>,
     /// The rules that have hits, in the author's order.
     pub rules: Vec<RuleExplanation>,

@@ -9,7 +9,7 @@ use crate::text::Language;
 use foldhash::{HashMap, HashMapExt, HashSet};
 
 /// Lists that name lists are laid out flat; so many entries are the most that may come of it.
-const MAX_LIST_ENTRIES: usize = 1 << 26;
+const MAX_LIST_ENTRIES: usize = 1 << 24;
 
 /// Compiles a ruleset.
 pub(super) fn compile(ruleset: &Ruleset) -> Result<(Lexicon, Plan), TooLarge> {
@@ -223,6 +223,7 @@ impl<'r> Compiler<'r> {
         let mut terms = Vec::new();
         while let Some(name) = names.pop() {
             for entry in self.ruleset.lists.get(name).into_iter().flatten() {
+                self.list_entries += 1;
                 match entry {
                     Query::Term(term) => terms.push(self.lexicon.term(term, language)),
                     Query::List(inner) if seen.insert(inner) => names.push(inner),
@@ -230,7 +231,6 @@ impl<'r> Compiler<'r> {
                 }
             }
         }
-        self.list_entries += terms.len();
         if self.list_entries > MAX_LIST_ENTRIES { Err(TooLarge { what: "list entries" }) } else { Ok(terms) }
     }
 

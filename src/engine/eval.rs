@@ -49,7 +49,8 @@ struct Remembered {
 pub(super) struct EvalScratch {
     near: NearScratch,
     taken: Taken,
-    remembered: Remembered,
+    /// Of the whole document, and of the document without the words that masks hide.
+    remembered: [Remembered; 2],
     /// Lists of hits that are free to be used.
     spare: Vec<Vec<Hit>>,
     distinct: Vec<u32>,
@@ -82,8 +83,15 @@ impl EvalScratch {
 
     /// Forgets what was remembered of the document before.
     pub(super) fn forget(&mut self, nodes: usize) {
-        self.remembered.hits.clear();
-        self.remembered.entries.resize(nodes, (0, 0, 0, false));
+        for remembered in &mut self.remembered {
+            remembered.hits.clear();
+            remembered.entries.resize(nodes, (0, 0, 0, false));
+        }
+    }
+
+    /// Forgets what was remembered under other masks.
+    pub(super) fn forget_masked(&mut self) {
+        self.remembered[1].hits.clear();
     }
 }
 
@@ -116,13 +124,15 @@ impl<'a, 'd> Eval<'a, 'd> {
         if !self.plan.shared[node as usize] {
             return self.evaluate(node, out);
         }
-        let (stamp, from, to, holds) = self.scratch.remembered.entries[node as usize];
+        let masked = usize::from(self.masked.is_some());
+        let remembered = &self.scratch.remembered[masked];
+        let (stamp, from, to, holds) = remembered.entries[node as usize];
         if stamp == self.stamp {
-            out.extend_from_slice(&self.scratch.remembered.hits[from as usize..to as usize]);
+            out.extend_from_slice(&remembered.hits[from as usize..to as usize]);
             return holds;
         }
         let holds = self.evaluate(node, out);
-        let remembered = &mut self.scratch.remembered;
+        let remembered = &mut self.scratch.remembered[masked];
         let from = remembered.hits.len() as u32;
         remembered.hits.extend_from_slice(out);
         remembered.entries[node as usize] = (self.stamp, from, remembered.hits.len() as u32, holds);

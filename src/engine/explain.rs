@@ -4,11 +4,14 @@ use super::Classifier;
 use super::classification::{Dropped, HitExplanation, Points, RuleExplanation, TopicExplanation};
 use super::document::{Document, Field};
 use super::hits::Hit;
-use super::plan::{Node, NodeId, TopicPlan};
+use super::plan::{Node, NodeId, TopicPlan, Use};
 use super::run::View;
 use super::score::{self, Fate, RuleHit};
 use super::scratch::Scratch;
 use crate::text::Span;
+
+/// So many terms of a hit are shown.
+const SHOWN_TERMS: usize = 16;
 
 /// A topic in which no rule was set off.
 pub(super) fn untouched(number: u32, topic: &TopicPlan) -> TopicExplanation {
@@ -36,13 +39,14 @@ impl Classifier {
     ) {
         let hits = std::mem::take(&mut scratch.hits);
         for of_rule in hits.chunk_by(|a, b| a.rule == b.rule) {
-            let plan = &self.plan.rules[of_rule[0].rule as usize];
-            let mut of_rule: Vec<&RuleHit> = of_rule.iter().collect();
-            of_rule.sort_by_key(|hit| hit.place.map(|(_, hit)| hit));
-            let explain = |hit: &&RuleHit| HitExplanation {
+            let number = of_rule[0].rule;
+            let plan = &self.plan.rules[number as usize];
+            let points = score::points(plan.weight, of_rule);
+            let terms = self.terms_of(document, number, scratch, view);
+            let explain = |hit: &RuleHit| HitExplanation {
                 field: hit.place.map(|(field, _)| field),
                 span: hit.place.map_or(Span::default(), |(_, hit)| scratch.words.span(hit)),
-                term: String::new(),
+                term: hit.place.map_or(String::new(), |(_, hit)| self.terms_inside(hit, &terms)),
                 factor: hit.factor,
                 points: plan.weight * hit.share,
                 dropped: match hit.fate {
@@ -52,48 +56,50 @@ impl Classifier {
                     Fate::InsideOf(rule) => Some(Dropped::Contained(self.plan.rules[rule as usize].index)),
                 },
             };
-            let points = score::points(plan.weight, of_rule.iter().copied());
-            let mut explained: Vec<HitExplanation> = of_rule.iter().map(explain).collect();
-            for (hit, explained) in of_rule.iter().zip(&mut explained) {
-                if let Some((_, place)) = hit.place {
-                    explained.term = self.terms_inside(document, hit.rule, place, scratch, view);
-                }
-            }
-            topic.rules.push(RuleExplanation { rule: plan.index, points, hits: explained });
+            let mut of_rule = of_rule.to_vec();
+            of_rule.sort_by_key(|hit| hit.place.map(|(_, hit)| hit));
+            let hits = of_rule.iter().map(explain).collect();
+            topic.rules.push(RuleExplanation { rule: plan.index, points, hits });
         }
         topic.rules.sort_by_key(|rule| rule.rule);
         scratch.hits = hits;
     }
 
-    /// The document's words for the terms of a rule inside a hit, in the order of their places.
-    fn terms_inside(
+    /// The places of the terms that a rule names, in order.
+    fn terms_of(
         &self,
         document: &Document<'_>,
         rule: u32,
-        place: Hit,
         scratch: &mut Scratch,
         view: &View,
-    ) -> String {
-        let found: Vec<(u32, usize)> = scratch.found.terms.iter().map(|&(term, _)| term).zip(0..).collect();
+    ) -> Vec<(Hit, u32)> {
         let query = self.plan.rules[rule as usize].query;
-        let mut hits = Vec::new();
-        for (term, index) in found {
-            let of_rule = match query {
+        let (mut eval, ..) = self.eval(document, scratch, view);
+        let mut terms = Vec::new();
+        let mut places = eval.borrow();
+        for (index, &(term, _)) in eval.found.terms.iter().enumerate() {
+            let named = match query {
                 Some(query) => self.names(query, term),
-                None => self.plan.uses_of(term).contains(&super::plan::Use::Hit(rule)),
+                None => self.plan.uses_of(term).contains(&Use::Hit(rule)),
             };
-            if of_rule {
-                let (mut eval, ..) = self.eval(document, scratch, view);
-                let mut places = Vec::new();
+            if named {
                 eval.places(index, None, &mut places);
-                let inside = |hit: &Hit| place.start <= hit.start && hit.end <= place.end;
-                hits.extend(places.into_iter().filter(inside).map(|hit| (hit, term)));
+                terms.extend(places.drain(..).map(|hit| (hit, term)));
             }
         }
-        hits.sort_unstable();
-        let mut terms: Vec<String> = hits.into_iter().map(|(_, term)| self.lexicon.text(term)).collect();
-        terms.dedup();
-        terms.join(" … ")
+        eval.give_back(places);
+        terms.sort_unstable();
+        terms
+    }
+
+    /// The first of these terms that stand inside a hit, in the order of their places.
+    fn terms_inside(&self, place: Hit, terms: &[(Hit, u32)]) -> String {
+        let from = terms.partition_point(|(hit, _)| hit.start < place.start);
+        let inside = terms[from..].iter().take_while(|(hit, _)| hit.start <= place.end);
+        let inside = inside.filter(|(hit, _)| hit.end <= place.end).take(SHOWN_TERMS);
+        let mut texts: Vec<String> = inside.map(|&(_, term)| self.lexicon.text(term)).collect();
+        texts.dedup();
+        texts.join(" … ")
     }
 
     /// Whether a query names a term, but for what follows a NOT.
@@ -124,13 +130,21 @@ impl Classifier {
         topic.require = plan.require.map(|gate| eval.holds(gate));
         let mut vetoes = plan.exclude.into_iter().chain(self.plan.exclude).map(|veto| eval.holds(veto));
         topic.exclude = vetoes.next().map(|first| first || vetoes.any(|veto| veto));
+        let Some(masked) = eval.masked else { return };
         for (field, numbers) in [Field::Title, Field::Text].into_iter().zip(eval.words.fields()) {
+            let mut run: Option<Hit> = None;
             for number in numbers {
                 let word = Hit { start: number as u32, end: number as u32, gaps: false };
-                if eval.masked.is_some_and(|masked| masked.any(word)) {
-                    topic.masked.push((field, eval.words.span(word)));
-                }
+                run = match (run, masked.any(word)) {
+                    (Some(run), true) => Some(Hit { end: word.end, ..run }),
+                    (None, true) => Some(word),
+                    (run, false) => {
+                        topic.masked.extend(run.map(|run| (field, eval.words.span(run))));
+                        None
+                    }
+                };
             }
+            topic.masked.extend(run.map(|run| (field, eval.words.span(run))));
         }
     }
 }

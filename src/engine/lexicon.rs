@@ -96,6 +96,10 @@ pub(super) struct Memory {
 /// So many words with their patterns are remembered before the memory starts anew.
 const REMEMBERED: usize = 1 << 16;
 
+/// In a text with more places of terms nothing is looked for behind them, so that memory has a bound whatever the
+/// rules: thousands of wildcards can match every word of a long text.
+const MOST_PLACES: usize = 1 << 23;
+
 impl Memory {
     /// Looks up the patterns of every word of a document.
     fn read(&mut self, owner: u64, patterns: &Patterns, document: &Document<'_>, words: &Words) {
@@ -103,12 +107,18 @@ impl Memory {
             *self = Memory { owner, ..Memory::default() };
         }
         self.of_words.clear();
+        let mut places = 0;
         for (number, &key) in words.keys().iter().enumerate() {
+            if places > MOST_PLACES {
+                self.of_words.resize(words.len(), (0, 0));
+                return;
+            }
             let range = *self.ranges.entry(key).or_insert_with(|| {
                 let from = self.patterns.len();
                 patterns.of_word(words.word(document, number), &mut self.patterns);
                 (from as u32, self.patterns.len() as u32)
             });
+            places += (range.1 - range.0) as usize;
             self.of_words.push(range);
         }
     }
@@ -149,6 +159,9 @@ impl Lexicon {
                     }
                 }
                 before = tags;
+                if found.len() > MOST_PLACES {
+                    return;
+                }
                 if !self.patterns.is_empty() {
                     for &pattern in memory.of_word(number) {
                         place.check(self.postings_of_pattern(pattern), number, found);
@@ -394,7 +407,7 @@ impl<'r> Builder<'r> {
             form_ends,
             forms,
             exacts,
-            patterns: Patterns::new(&patterns),
+            patterns: Patterns::new(&patterns)?,
             elements,
             term_ends,
             tags: Box::default(),

@@ -163,7 +163,8 @@ impl Classifier {
         &self.topics
     }
 
-    /// Which topics a document is about. A title or text of 4 GiB or more counts as empty.
+    /// Which topics a document is about. Of title and text that have 4 GiB together
+    /// nothing is read, and of a text with millions of hits only what comes before the eight millionth.
     #[must_use]
     pub fn classify(&self, document: &Document<'_>, scratch: &mut Scratch) -> Classification {
         self.run(document, scratch, None)

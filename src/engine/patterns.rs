@@ -2,19 +2,23 @@
 //!
 //! Asked once for each distinct word: a scratch remembers the answers.
 
+use super::TooLarge;
 use super::glob::Glob;
 use crate::rules::Pattern;
 use crate::text::{Language, bare, folded, stem};
 use aho_corasick::AhoCorasick;
 use foldhash::{HashMap, HashMapExt};
 use regex_automata::{Input, MatchKind, PatternSet, meta::Regex, util::syntax};
+use regex_syntax::hir::{Hir, Look};
 
 /// The patterns of a ruleset, numbered from 0.
 #[derive(Debug, Default)]
 pub(super) struct Patterns {
     globs: Vec<(Glob, u32)>,
-    /// Over the longest literal of each glob.
+    /// Over the longest literals of globs.
     literals: Option<AhoCorasick>,
+    /// For each literal the globs that have it.
+    with_literal: Vec<Vec<u32>>,
     regexes: Vec<(Regex, Vec<u32>)>,
     stems: Vec<(Language, HashMap<String, u32>)>,
     /// Each as an author would write it.
@@ -28,7 +32,7 @@ const REGEXES_TOGETHER: usize = 64;
 
 impl Patterns {
     /// Patterns with the language of their stems, in the order of their numbers.
-    pub(super) fn new(patterns: &[(&Pattern, Language)]) -> Patterns {
+    pub(super) fn new(patterns: &[(&Pattern, Language)]) -> Result<Patterns, TooLarge> {
         let mut built = Patterns { exact: vec![None; patterns.len()], ..Patterns::default() };
         let mut regexes = Vec::new();
         let mut stems: HashMap<Language, usize> = HashMap::new();
@@ -59,10 +63,20 @@ impl Patterns {
                 Pattern::Bare(_) | Pattern::Exact(_) => {}
             }
         }
-        let literals = built.globs.iter().map(|(glob, _)| glob.longest_literal());
-        built.literals = AhoCorasick::new(literals).ok();
-        built.regexes = regexes.chunks(REGEXES_TOGETHER).flat_map(together).collect();
-        built
+        let mut literals: Vec<(&str, u32)> =
+            (0..).zip(&built.globs).map(|(number, (glob, _))| (glob.longest_literal(), number)).collect();
+        literals.sort_unstable();
+        let by_literal = literals.chunk_by(|a, b| a.0 == b.0);
+        built.with_literal =
+            by_literal.clone().map(|globs| globs.iter().map(|&(_, number)| number).collect()).collect();
+        built.literals = Some(
+            AhoCorasick::new(by_literal.map(|globs| globs[0].0))
+                .map_err(|_| TooLarge { what: "wildcards" })?,
+        );
+        for regexes in regexes.chunks(REGEXES_TOGETHER) {
+            built.regexes.push((together(regexes)?, regexes.iter().map(|&(_, number)| number).collect()));
+        }
+        Ok(built)
     }
 
     /// Whether there are any.
@@ -75,25 +89,13 @@ impl Patterns {
     pub(super) fn of_word(&self, word: &str, found: &mut Vec<u32>) {
         let from = found.len();
         let form = bare(word);
-        match &self.literals {
-            Some(literals) => {
-                found.extend(literals.find_overlapping_iter(&form).map(|m| m.pattern().as_u32()));
-                found[from..].sort_unstable();
-                let (mut kept, mut last) = (from, None);
-                for i in from..found.len() {
-                    let candidate = found[i];
-                    let (glob, number) = &self.globs[candidate as usize];
-                    if last != Some(candidate) && glob.matches(&form) {
-                        found[kept] = *number;
-                        kept += 1;
-                    }
-                    last = Some(candidate);
+        if let Some(literals) = &self.literals {
+            let mut seen = vec![false; self.with_literal.len()];
+            for literal in literals.find_overlapping_iter(&form).map(|found| found.pattern().as_usize()) {
+                if !std::mem::replace(&mut seen[literal], true) {
+                    let globs = self.with_literal[literal].iter().map(|&glob| &self.globs[glob as usize]);
+                    found.extend(globs.filter(|(glob, _)| glob.matches(&form)).map(|&(_, number)| number));
                 }
-                found.truncate(kept);
-            }
-            // Too many literals for one automaton.
-            None => {
-                found.extend(self.globs.iter().filter(|(g, _)| g.matches(&form)).map(|&(_, number)| number))
             }
         }
         for (regex, numbers) in &self.regexes {
@@ -121,20 +123,17 @@ impl Patterns {
     }
 }
 
-/// Compiles expressions together, or one by one where together they are too large.
-fn together(expressions: &[(&str, u32)]) -> Vec<(Regex, Vec<u32>)> {
-    let whole: Vec<String> = expressions.iter().map(|(e, _)| format!(r"\A(?:{e})\z")).collect();
-    let numbers = expressions.iter().map(|&(_, number)| number).collect();
-    let built = Regex::builder()
-        .configure(Regex::config().match_kind(MatchKind::All).utf8_empty(true))
-        .syntax(syntax::Config::new().case_insensitive(true))
-        .build_many(&whole);
-    match built {
-        Ok(regex) => vec![(regex, numbers)],
-        Err(_) if expressions.len() > 1 => expressions.chunks(1).flat_map(together).collect(),
-        // The front end compiled each expression alone, under a lower limit.
-        Err(_) => Vec::new(),
-    }
+/// One automaton of several expressions, each over a whole word.
+fn together(expressions: &[(&str, u32)]) -> Result<Regex, TooLarge> {
+    let too_large = TooLarge { what: "regular expressions" };
+    let syntax = syntax::Config::new().case_insensitive(true);
+    let whole = |(expression, _): &(&str, u32)| {
+        let hir = syntax::parse_with(expression, &syntax).map_err(|_| too_large)?;
+        Ok(Hir::concat(vec![Hir::look(Look::Start), hir, Hir::look(Look::End)]))
+    };
+    let whole = expressions.iter().map(whole).collect::<Result<Vec<Hir>, TooLarge>>()?;
+    let config = Regex::config().match_kind(MatchKind::All);
+    Regex::builder().configure(config).build_many_from_hir(&whole).map_err(|_| too_large)
 }
 
 #[cfg(test)]
@@ -155,7 +154,7 @@ mod tests {
             (Pattern::Regex("R.*".into()), en),
         ];
         let patterns: Vec<_> = patterns.iter().map(|(p, l)| (p, *l)).collect();
-        let patterns = Patterns::new(&patterns);
+        let patterns = Patterns::new(&patterns).unwrap();
         for (word, expected) in [
             ("Railways", vec![0, 5, 6]),
             ("sanctioned", vec![1]),

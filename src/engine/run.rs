@@ -137,8 +137,12 @@ impl Classifier {
     fn look(&self, document: &Document<'_>, topic: u32, scratch: &mut Scratch, view: &mut View) {
         let Scratch { masks, found, words, masked, eval, .. } = scratch;
         let set = self.plan.topics[topic as usize].masks;
-        let of_set = |&&(number, _): &&(u32, u32)| Some(number) == set;
-        let hiding = set.filter(|_| masks.iter().any(|mask| of_set(&mask)));
+        let of_set = set.map_or(&[][..], |set| {
+            let from = masks.partition_point(|&(number, _)| number < set);
+            let to = masks.partition_point(|&(number, _)| number <= set);
+            &masks[from..to]
+        });
+        let hiding = set.filter(|_| !of_set.is_empty());
         if hiding == view.masks {
             return;
         }
@@ -147,9 +151,10 @@ impl Classifier {
         if hiding.is_none() {
             return;
         }
+        eval.forget_masked();
         view.stamp = eval.next_stamp();
         masked.reset(words.len());
-        for &(_, index) in masks.iter().filter(of_set) {
+        for &(_, index) in of_set {
             let mut eval = Eval::new(&self.lexicon, &self.plan, document, words, found, &[], None, eval, 0);
             let mut hits = eval.borrow();
             eval.places(index as usize, None, &mut hits);

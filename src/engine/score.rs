@@ -101,9 +101,10 @@ pub(super) fn repeat(hits: &mut [RuleHit], repeat: f64) {
     let place = |hit: &RuleHit| hit.place.map_or(u32::MAX, |(_, hit)| hit.start);
     hits.sort_unstable_by(|a, b| b.factor.total_cmp(&a.factor).then_with(|| place(a).cmp(&place(b))));
     let mut power = 1.0;
-    for hit in hits.iter_mut().filter(|hit| hit.fate == Fate::Counts) {
+    let counting = hits.iter_mut().filter(|hit| hit.fate == Fate::Counts);
+    for (i, hit) in counting.enumerate() {
         hit.share = hit.factor * power;
-        if power == 0.0 {
+        if repeat == 0.0 && i > 0 {
             hit.fate = Fate::Repeats;
         }
         power *= repeat;

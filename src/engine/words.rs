@@ -25,6 +25,9 @@ pub(super) struct Words {
     form: String,
 }
 
+/// A document of so many bytes or more is not looked at.
+const MOST_BYTES: usize = u32::MAX as usize - WALL;
+
 impl Words {
     /// Reads a document; `keys` says whether the ruleset has patterns.
     pub(super) fn read(&mut self, document: &Document<'_>, seed: Seed, keys: bool) {
@@ -34,7 +37,11 @@ impl Words {
         self.lead_end = None;
         self.sentences.clear();
         self.paragraphs.clear();
-        self.read_field(document.title, seed, keys);
+        let Document { title, text, .. } = *document;
+        // Words and offsets are numbered in 32 bits.
+        let fits = title.len().saturating_add(text.len()) < MOST_BYTES;
+        let (title, text) = if fits { (title, text) } else { ("", "") };
+        self.read_field(title, seed, keys);
         self.title = self.spans.len();
         self.text = if self.title == 0 { 0 } else { self.title + WALL };
         self.spans.resize(self.text, Span::default());
@@ -42,7 +49,7 @@ impl Words {
         if keys {
             self.keys.resize(self.text, 0);
         }
-        self.read_field(document.text, seed, keys);
+        self.read_field(text, seed, keys);
     }
 
     fn read_field(&mut self, text: &str, seed: Seed, keys: bool) {

@@ -148,10 +148,18 @@ pub fn stemmed(language: Language) -> bool {
     algorithm(language).is_some()
 }
 
+/// A word of more bytes is its own stem. Stemmers take time that grows with the square of a word; the longest words of
+/// any language have less than half of this.
+const STEMMED_BYTES: usize = 512;
+
 /// The stem of a [`folded`](super::folded) word, in bare form; none for a language without a Snowball stemmer.
 #[must_use]
 pub fn stem(language: Language, folded: &str) -> Option<String> {
-    Some(bare(&Stemmer::create(algorithm(language)?).stem(folded)))
+    let algorithm = algorithm(language)?;
+    if folded.len() > STEMMED_BYTES {
+        return Some(bare(folded));
+    }
+    Some(bare(&Stemmer::create(algorithm).stem(folded)))
 }
 
 /// The current Snowball stemmer of a language, by its ISO 639 codes.
