@@ -14,19 +14,38 @@ pub(super) struct FoundTerms {
     pub(super) places: Vec<Found>,
     /// Each term and where its places end.
     pub(super) terms: Vec<(u32, u32)>,
+    /// A bit for each term that was found, so that the many that were not cost no search.
+    present: Vec<u64>,
 }
 
 impl FoundTerms {
+    /// Forgets the document before; `terms` is how many terms there are.
+    pub(super) fn reset(&mut self, terms: usize) {
+        for (term, _) in self.terms.drain(..) {
+            self.present[term as usize / 64] = 0;
+        }
+        self.places.clear();
+        self.present.resize(terms.div_ceil(64), 0);
+    }
+
     /// Sorts the places and groups them by term.
     pub(super) fn group(&mut self) {
         self.places.sort_unstable();
-        self.terms.clear();
         for (end, found) in (1..).zip(&self.places) {
             match self.terms.last_mut() {
                 Some((term, last)) if *term == found.term => *last = end,
                 _ => self.terms.push((found.term, end)),
             }
         }
+        for (term, _) in &self.terms {
+            self.present[*term as usize / 64] |= 1 << (term % 64);
+        }
+    }
+
+    /// The index of a term in [`FoundTerms::terms`].
+    fn index(&self, term: u32) -> Option<usize> {
+        let present = self.present[term as usize / 64] >> (term % 64) & 1 == 1;
+        if present { self.terms.binary_search_by_key(&term, |&(term, _)| term).ok() } else { None }
     }
 
     /// The places of the term at an index of [`FoundTerms::terms`].
@@ -255,12 +274,9 @@ impl<'a, 'd> Eval<'a, 'd> {
                 seen(found.terms[index].0);
             }
         };
-        if terms.len() < found.terms.len() {
-            for term in terms {
-                if let Ok(index) = found.terms.binary_search_by_key(term, |&(term, _)| term) {
-                    add(index);
-                }
-            }
+        // A look at a bit is some ten times as fast as a search.
+        if terms.len() < 10 * found.terms.len() {
+            terms.iter().filter_map(|&term| found.index(term)).for_each(add);
         } else {
             for (index, (term, _)) in found.terms.iter().enumerate() {
                 if terms.binary_search(term).is_ok() {

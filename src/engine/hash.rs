@@ -26,6 +26,7 @@ impl Seed {
     }
 
     /// The hash of the bare form of `text[start..end]`, which holds only ASCII letters and digits.
+    #[inline(always)]
     pub(super) fn ascii(self, text: &[u8], start: usize, end: usize) -> u64 {
         self.hash::<0x2020_2020_2020_2020>(text, start, end)
     }
@@ -35,6 +36,7 @@ impl Seed {
         fold(first ^ self.0[0], second.rotate_left(32) ^ self.0[2])
     }
 
+    #[inline(always)]
     fn hash<const CASE: u64>(self, text: &[u8], mut start: usize, end: usize) -> u64 {
         let mut state = self.0[0] ^ (end - start) as u64;
         loop {

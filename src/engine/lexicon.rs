@@ -179,6 +179,11 @@ impl Lexicon {
         !self.patterns.is_empty()
     }
 
+    /// How many terms there are.
+    pub(super) fn terms(&self) -> usize {
+        self.term_ends.len()
+    }
+
     /// How many words a term has.
     pub(super) fn words_of(&self, term: u32) -> u32 {
         let term = term as usize;

@@ -37,8 +37,8 @@ impl Classifier {
 
         scratch.words.read(document, self.lexicon.seed(), self.lexicon.has_patterns());
 
-        scratch.found.places.clear();
         let Scratch { words, memory, found, .. } = scratch;
+        found.reset(self.lexicon.terms());
         self.lexicon.find(self.number, document, words, memory, &mut found.places);
         found.group();
 
@@ -232,7 +232,7 @@ impl Classifier {
         let kept = settle(&mut hits, overlap, eval.words.len());
         for (i, &hit) in hits.iter().enumerate() {
             let field = eval.words.field(hit);
-            let in_lead = field == Field::Text && eval.words.in_lead(document, hit);
+            let in_lead = self.scoring.lead != self.scoring.text && eval.words.in_lead(document, hit);
             let factor = score::factor(&self.scoring, field, in_lead);
             let fate = if i < kept { Fate::Counts } else { Fate::Overlaps };
             rule_hits.push(RuleHit { rule: number, place: Some((field, hit)), factor, share: 0.0, fate });

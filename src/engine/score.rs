@@ -47,6 +47,10 @@ pub(super) fn factor(scoring: &Scoring, field: Field, in_lead: bool) -> f64 {
 /// Containment in a topic: of the hits of several rules, marks those that lie inside a longer hit without gaps of
 /// another rule of the same sign, and of equal spans all but the one whose rule ranks first.
 pub(super) fn contain(hits: &mut [RuleHit], rules: &[RulePlan], order: &mut Vec<Placed>) {
+    // Hits of one rule share no word.
+    if hits.first().map(|hit| hit.rule) == hits.last().map(|hit| hit.rule) {
+        return;
+    }
     for negative in [false, true] {
         order.clear();
         for (index, hit) in (0..).zip(hits.iter()) {

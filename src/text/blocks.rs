@@ -26,12 +26,14 @@ impl<'t> Blocks<'t> {
     }
 
     /// The first byte from `at` on that is plain or other, and whether it is plain.
+    #[inline(always)]
     pub(super) fn next_start(&mut self, at: usize) -> Option<(usize, bool)> {
         self.find(at, |blocks| blocks.plain | blocks.other)
             .map(|at| (at, self.plain >> (at % BLOCK) & 1 == 1))
     }
 
     /// The first byte from `at` on that is not plain, and whether it is other; the end of the text is neither.
+    #[inline(always)]
     pub(super) fn next_end(&mut self, at: usize) -> (usize, bool) {
         match self.find(at, |blocks| !blocks.plain) {
             Some(at) => (at, self.other >> (at % BLOCK) & 1 == 1),
@@ -40,6 +42,7 @@ impl<'t> Blocks<'t> {
     }
 
     /// The first byte from `at` on that has its bit set.
+    #[inline(always)]
     fn find(&mut self, at: usize, bits: impl Fn(&Self) -> u64) -> Option<usize> {
         let mut number = at / BLOCK;
         let mut keep = u64::MAX << (at % BLOCK);

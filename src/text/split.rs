@@ -21,6 +21,7 @@ pub struct Words<'t> {
 impl Words<'_> {
     /// The next word, and whether it holds only ASCII letters and digits. Most words do, between characters that only
     /// separate: these are found as bits, all others by looking at each character.
+    #[inline(always)]
     pub(crate) fn next_plain(&mut self) -> Option<(Span, bool)> {
         loop {
             let (start, plain) = self.blocks.next_start(self.split.at)?;
