@@ -42,7 +42,7 @@ pub(super) struct Lexer<'t> {
     text: &'t str,
     at: usize,
     pub(super) faults: Vec<Fault>,
-    /// How many bytes of regular expressions may still follow.
+    /// How many bytes of automata of regular expressions may still follow.
     pub(super) regexes: usize,
 }
 
@@ -122,13 +122,8 @@ impl<'t> Lexer<'t> {
             return placeholder();
         };
         self.at += end + 1;
-        let Some(left) = self.regexes.checked_sub(end) else {
-            let message = "the regular expressions of the ruleset are too large together";
-            self.fault(Code::LargeRegex, start..self.at, message, "use fewer, or list the words");
-            return placeholder();
-        };
-        self.regexes = left;
-        match term::regex(self.slice(&(start + 1..start + end)), start..self.at) {
+        let body = self.slice(&(start + 1..start + end));
+        match term::regex(body, start..self.at, &mut self.regexes) {
             Ok(term) => operand(Some(term)),
             Err(fault) => {
                 self.faults.push(fault);

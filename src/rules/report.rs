@@ -1,7 +1,7 @@
 //! Which faults were found so far? Collects them, then gives them their lines, in order and bounded in number.
 
 use super::file::File;
-use super::parser::MAX_REGEXES;
+use super::term::MAX_AUTOMATA;
 use super::{Code, Diagnostic, Severity};
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -45,7 +45,7 @@ pub(super) struct Report<'f> {
     warnings: usize,
     /// Files and lines that are no TOML.
     broken: BTreeSet<(usize, u32)>,
-    /// How many bytes of regular expressions may still follow.
+    /// How many bytes of automata of regular expressions may still follow.
     pub(super) regexes: usize,
 }
 
@@ -57,7 +57,7 @@ impl<'f> Report<'f> {
             errors: 0,
             warnings: 0,
             broken: BTreeSet::new(),
-            regexes: MAX_REGEXES,
+            regexes: MAX_AUTOMATA,
         }
     }
 
