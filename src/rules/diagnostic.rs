@@ -1,5 +1,6 @@
 //! What is wrong, where, and what to do about it.
 
+use super::printable;
 use icu_properties::CodePointMapData;
 use icu_properties::props::{EastAsianWidth, GeneralCategory};
 use std::fmt;
@@ -53,7 +54,7 @@ impl Diagnostic {
     /// The text for people; `paint` wraps `error[CODE]` or `warning[CODE]` and the carets, for example in colour.
     #[must_use]
     pub fn render(&self, paint: impl Fn(Severity, &str) -> String) -> String {
-        let mut out = self.path.clone();
+        let mut out: String = self.path.chars().map(printable).collect();
         if self.line > 0 {
             out += &format!(":{}:{}", self.line, self.column);
         }

@@ -1,6 +1,7 @@
 //! What are the tokens of a query? Terms, operators and prefixes, each with its place.
 
 use super::query::metadata_value;
+use super::report::quoted;
 use super::term::{self, Fault, Mark};
 use super::values::is_name;
 use super::{Code, Part, Query, Reach, Term, TopicId};
@@ -41,7 +42,7 @@ pub(super) struct Lexer<'t> {
     text: &'t str,
     at: usize,
     pub(super) faults: Vec<Fault>,
-    /// How many bytes of regular expressions may still follow.
+    /// How many bytes of automata of regular expressions may still follow.
     pub(super) regexes: usize,
 }
 
@@ -121,13 +122,8 @@ impl<'t> Lexer<'t> {
             return placeholder();
         };
         self.at += end + 1;
-        let Some(left) = self.regexes.checked_sub(end) else {
-            let message = "the regular expressions of the ruleset are too large together";
-            self.fault(Code::LargeRegex, start..self.at, message, "use fewer, or list the words");
-            return placeholder();
-        };
-        self.regexes = left;
-        match term::regex(self.slice(&(start + 1..start + end)), start..self.at) {
+        let body = self.slice(&(start + 1..start + end));
+        match term::regex(body, start..self.at, &mut self.regexes) {
             Ok(term) => operand(Some(term)),
             Err(fault) => {
                 self.faults.push(fault);
@@ -222,18 +218,17 @@ impl<'t> Lexer<'t> {
     }
 
     fn unknown_prefix(&mut self, run: &str, before: &str, range: Range<usize>) -> Token {
-        let part =
-            Part::ALL.into_iter().min_by_key(|part| strsim::osa_distance(&shorten(before), part.as_str()));
+        let part = Part::ALL.into_iter().min_by_key(|part| strsim::osa_distance(before, part.as_str()));
         let part = part.unwrap_or(Part::Text);
         let known = format!("did you mean `{part}:`?");
         let end = range.start + before.len() + 1;
+        let message = format!("unknown prefix {}", quoted(&format!("{before}:")));
         if end == range.end {
             let help = format!("{known} A colon that is meant must stand in quotes");
-            self.fault(Code::UnknownPrefix, range, format!("unknown prefix `{}:`", shorten(before)), help);
+            self.fault(Code::UnknownPrefix, range, message, help);
             return Token::Field(part);
         }
-        let help = format!("{known} A colon that is meant must stand in quotes: \"{}\"", shorten(run));
-        let message = format!("unknown prefix `{}:`", shorten(before));
+        let help = format!("{known} A colon that is meant must stand in quotes: \"{run}\"");
         self.fault(Code::UnknownPrefix, range.start..end, message, help);
         placeholder()
     }
@@ -347,15 +342,10 @@ impl<'t> Lexer<'t> {
     fn number_fault(&mut self, name: &str, number: Option<&str>, range: &Range<usize>, help: String) {
         let message = match number {
             None | Some("") => format!("`{name}` needs its number"),
-            Some(number) => format!("`{name}` cannot have `{}`", shorten(number)),
+            Some(number) => format!("`{name}` cannot have {}", quoted(number)),
         };
         self.fault(Code::BadNumber, range.clone(), message, help);
     }
-}
-
-/// A text short enough for a message.
-fn shorten(text: &str) -> String {
-    text.chars().take(40).collect()
 }
 
 /// What stands before the first colon, where it is a word.

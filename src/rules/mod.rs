@@ -25,6 +25,7 @@ mod written;
 pub use code::Code;
 pub use diagnostic::{Diagnostic, Severity};
 pub use query::{Part, Pattern, Query, Reach, Term, metadata_value};
+pub(crate) use report::printable;
 pub use ruleset::{Example, Rule, Ruleset, Scoring, Source, Topic};
 pub use term::Fault;
 pub use values::{Threshold, TopicId, Weight};

@@ -10,16 +10,13 @@
 
 use super::lexer::{Lexer, Token};
 use super::report::quoted;
-use super::term::Fault;
+use super::term::{Fault, MAX_AUTOMATA};
 use super::{Code, Part, Pattern, Query, Term};
 use std::collections::HashSet;
 use std::ops::Range;
 
 /// A query nests at most so deep.
 pub(super) const MAX_DEPTH: usize = 64;
-
-/// The regular expressions of a ruleset have at most so many bytes, so that they cost bounded time.
-pub(super) const MAX_REGEXES: usize = 256 << 10;
 
 /// Where a query stands, which decides what it may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +37,7 @@ pub(super) struct Parsed {
     pub(super) faults: Vec<Fault>,
     /// The places of what can only be judged together with the rest of the ruleset.
     pub(super) marks: Marks,
-    /// How many bytes of regular expressions may still follow in the ruleset.
+    /// How many bytes of automata may still follow in the ruleset.
     pub(super) regexes: usize,
 }
 
@@ -63,13 +60,13 @@ impl Query {
     /// # Errors
     /// Every fault of the text; warnings are no errors.
     pub fn parse(text: &str) -> Result<Query, Vec<Fault>> {
-        let parsed = parse(text, Context::Gate, MAX_REGEXES);
+        let parsed = parse(text, Context::Gate, MAX_AUTOMATA);
         let errors: Vec<Fault> = parsed.faults.into_iter().filter(Fault::is_error).collect();
         if errors.is_empty() { Ok(parsed.query) } else { Err(errors) }
     }
 }
 
-/// Parses a query in which regular expressions may have so many bytes.
+/// Parses a query whose regular expressions may have automata of so many bytes.
 pub(super) fn parse(text: &str, context: Context, regexes: usize) -> Parsed {
     let mut lexer = Lexer::new(text, regexes);
     let (token, place) = lexer.next();

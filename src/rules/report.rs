@@ -1,7 +1,7 @@
 //! Which faults were found so far? Collects them, then gives them their lines, in order and bounded in number.
 
 use super::file::File;
-use super::parser::MAX_REGEXES;
+use super::term::MAX_AUTOMATA;
 use super::{Code, Diagnostic, Severity};
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -13,6 +13,8 @@ const BEFORE: usize = 60;
 const AFTER: usize = 80;
 /// Of a name that stands in a message, at most so many characters are shown.
 const SHOWN: usize = 60;
+/// Of a message or a help, at most so many characters are kept.
+const LONGEST: usize = 400;
 
 /// Bytes of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -43,7 +45,7 @@ pub(super) struct Report<'f> {
     warnings: usize,
     /// Files and lines that are no TOML.
     broken: BTreeSet<(usize, u32)>,
-    /// How many bytes of regular expressions may still follow.
+    /// How many bytes of automata of regular expressions may still follow.
     pub(super) regexes: usize,
 }
 
@@ -55,11 +57,12 @@ impl<'f> Report<'f> {
             errors: 0,
             warnings: 0,
             broken: BTreeSet::new(),
-            regexes: MAX_REGEXES,
+            regexes: MAX_AUTOMATA,
         }
     }
 
-    /// A fault at a place; none for one of the ruleset as a whole.
+    /// A fault at a place; none for one of the ruleset as a whole. Message and help may hold what an author wrote:
+    /// here they become safe to print, and short.
     pub(super) fn add(
         &mut self,
         code: Code,
@@ -79,7 +82,8 @@ impl<'f> Report<'f> {
         };
         *count += 1;
         if *count <= MOST {
-            self.findings.push(Finding { code, place, message: message.into(), help: help.into() });
+            let (message, help) = (shown(&message.into()), shown(&help.into()));
+            self.findings.push(Finding { code, place, message, help });
         }
     }
 
@@ -185,15 +189,23 @@ fn show(diagnostic: &mut Diagnostic, file: &File, place: Place) {
     }
     diagnostic.source.extend(before.chars().skip(skipped).map(printable));
     diagnostic.caret = diagnostic.source.chars().count() as u32 + 1;
-    diagnostic.source.extend(after.chars().take(AFTER).map(printable));
-    if after.chars().nth(AFTER).is_some() {
-        diagnostic.source.push('…');
-    }
+    diagnostic.source.extend(cut(after, AFTER).map(printable));
     diagnostic.width = width.clamp(1, AFTER) as u32;
 }
 
-/// A character that a terminal prints and does not obey.
-fn printable(c: char) -> char {
+/// A message or a help as a terminal can print it, on one line and cut where it is too long.
+fn shown(text: &str) -> String {
+    cut(text, LONGEST).map(|c| if c == '\t' { ' ' } else { printable(c) }).collect()
+}
+
+/// At most so many characters, and `…` where there are more.
+fn cut(text: &str, most: usize) -> impl Iterator<Item = char> {
+    let more = text.chars().nth(most).map(|_| '…');
+    text.chars().take(most).chain(more)
+}
+
+/// The character, or for one that a terminal obeys the replacement character. Of these only the tab stays.
+pub(crate) fn printable(c: char) -> char {
     match c {
         '\t' => c,
         _ if c.is_control() => '\u{FFFD}',
@@ -204,13 +216,7 @@ fn printable(c: char) -> char {
 
 /// What the author wrote, to stand in a message: in backticks, and short.
 pub(super) fn quoted(text: &str) -> String {
-    let mut out = String::from("`");
-    out.extend(text.chars().take(SHOWN).map(printable).map(|c| if c == '\t' { ' ' } else { c }));
-    if text.chars().nth(SHOWN).is_some() {
-        out.push('…');
-    }
-    out.push('`');
-    out
+    format!("`{}`", cut(text, SHOWN).collect::<String>())
 }
 
 /// The known name nearest to one that is not known, if it is near.

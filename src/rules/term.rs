@@ -13,6 +13,10 @@ const MAX_WORDS: usize = 32;
 /// A regular expression has at most so many bytes, and its automaton at most so many.
 const MAX_REGEX: usize = 1000;
 const MAX_AUTOMATON: usize = 1 << 20;
+/// The automata of a ruleset have at most so many bytes together, so that they cost bounded time and memory.
+pub(super) const MAX_AUTOMATA: usize = 16 << 20;
+/// A byte of a regular expression counts like so many of an automaton: to read it takes time as well.
+const READ: usize = 64;
 /// Groups in a regular expression nest at most so deep.
 const MAX_REGEX_NEST: u32 = 32;
 /// A wildcard has at least so many plain letters or digits.
@@ -160,7 +164,10 @@ fn pattern(word: &PatternWord, mark: Mark, at: Range<usize>) -> Result<Pattern, 
 }
 
 /// The regular expression between two slashes, in which `\/` is a slash; `range` is its place, slashes included.
-pub(super) fn regex(body: &str, range: Range<usize>) -> Result<Term, Fault> {
+/// It takes what it costs from `left`, the bytes of automata that the ruleset may still have.
+pub(super) fn regex(body: &str, range: Range<usize>, left: &mut usize) -> Result<Term, Fault> {
+    const TOGETHER: &str = "the regular expressions of the ruleset are too large together";
+    const FEWER: &str = "use fewer or smaller repetitions, or list the words";
     let mut pattern = String::with_capacity(body.len());
     let mut chars = body.chars();
     while let Some(c) = chars.next() {
@@ -186,6 +193,9 @@ pub(super) fn regex(body: &str, range: Range<usize>) -> Result<Term, Fault> {
         let message = format!("the regular expression is longer than {MAX_REGEX} bytes");
         return fault(Code::LargeRegex, &message, "split it, or list the words");
     }
+    if !take(left, READ * body.len()) {
+        return fault(Code::LargeRegex, TOGETHER, FEWER);
+    }
     let hir = match syntax::parse_with(&pattern, &regex_syntax()) {
         Ok(hir) => hir,
         Err(error) => {
@@ -202,10 +212,20 @@ pub(super) fn regex(body: &str, range: Range<usize>) -> Result<Term, Fault> {
             "let it need a letter",
         );
     }
-    match word_regex(&pattern) {
-        Ok(_) => Ok(Term { words: vec![Pattern::Regex(pattern)] }),
+    let size = word_regex(&pattern).map(|automaton| automaton.memory_usage());
+    let fits = take(left, size.as_ref().map_or(MAX_AUTOMATON, |size| *size));
+    match size {
+        Ok(_) if fits => Ok(Term { words: vec![Pattern::Regex(pattern)] }),
+        Ok(_) => fault(Code::LargeRegex, TOGETHER, FEWER),
         Err(_) => fault(Code::LargeRegex, "the regular expression is too large", "use smaller repetitions"),
     }
+}
+
+/// Takes so much from what is left; all of it and false where it is less.
+fn take(left: &mut usize, cost: usize) -> bool {
+    let enough = cost <= *left;
+    *left = left.saturating_sub(cost);
+    enough
 }
 
 fn regex_syntax() -> syntax::Config {
