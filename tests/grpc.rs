@@ -497,6 +497,41 @@ async fn faults_name_their_fields() {
 }
 
 #[tokio::test]
+async fn many_faults_fit_into_the_headers_of_a_status() {
+    let server = Server::start();
+    let client = &mut server.client().await;
+    let long = "x".repeat(600);
+    for name in ["nowhere", "ничего", "\u{202e}\u{1}", "\"\"", &*long] {
+        let topics = (0..500).chain(0..500).map(|n| format!("{n} {}", name.repeat(20))).collect();
+        let options = ClassifyOptions { topics, ..ClassifyOptions::default() };
+        let status = client.classify(ask(article("", ""), options)).await.unwrap_err();
+        assert_eq!(status.code(), Code::InvalidArgument, "{status}");
+        let details = RpcStatus::decode(status.details()).unwrap();
+        let (fields, reason) = blamed(&details);
+        assert_eq!((&*fields[0], &*reason), ("options.topics[0]", "INVALID_OPTIONS"));
+        assert!(fields.len() <= 17 && fields.last().unwrap().is_empty(), "{fields:?}");
+        let request = BadRequest::decode(&*details.details[0].value).unwrap();
+        let more = 500 - (fields.len() - 1);
+        assert_eq!(request.field_violations.last().unwrap().description, format!("and {more} more"));
+        assert!(status.message().ends_with(" more") && status.message().len() < 2000, "{status}");
+        let headers = status.details().len() * 4 / 3 + 3 * status.message().len();
+        assert!(headers < 8 << 10, "{headers} bytes of headers");
+    }
+    let options = ClassifyOptions { ruleset: long.repeat(1000), ..ClassifyOptions::default() };
+    let status = client.classify(ask(article("", ""), options)).await.unwrap_err();
+    check_fault(&status, Code::NotFound, &["options.ruleset"], "UNKNOWN_RULESET");
+
+    let entry = |n: usize| MetadataEntry {
+        key: format!("{n} {}", "k".repeat(1000)).into(),
+        value: vec![0xFE].into(),
+    };
+    let document = Document { metadata: (0..500).map(entry).collect(), ..article("m", "") };
+    let status = client.classify(ask(document, ClassifyOptions::default())).await.unwrap_err();
+    let (fields, reason) = blamed(&RpcStatus::decode(status.details()).unwrap());
+    assert_eq!((fields.len(), &*reason), (17, "INVALID_DOCUMENT"));
+}
+
+#[tokio::test]
 async fn explain_tells_how_a_topic_got_its_points() {
     let server = Server::start();
     let document = article("x", "The Middle Corridor, a hospital corridor and sanctions");

@@ -211,7 +211,7 @@ fn in_process(
 ) -> Result<(), Failure> {
     let unsound = |fault: wire::Fault| Failure::Message(fault.to_string());
     let options = Options::new(options).map_err(unsound)?;
-    wire::check_topics(&options.topics, &classifier).map_err(unsound)?;
+    options.topics.check(&classifier).map_err(unsound)?;
     let shared = Arc::new((classifier, options));
     let cores = thread::available_parallelism().map_or(1, usize::from);
     let (order, ordered) = mpsc::sync_channel(2 * cores);

@@ -5,7 +5,7 @@ use super::record::Record;
 use super::{input, rules, tree};
 use crate::engine::{Classifier, Explanation, Field, Points, Reason, Scratch, TopicExplanation, TopicInfo};
 use crate::text::Span;
-use crate::wire;
+use crate::wire::Topics;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -58,7 +58,8 @@ fn published(time: &str) -> Result<i64, &'static str> {
 
 pub(super) fn run(args: &Args) -> Result<Status, Failure> {
     let (_, classifier) = rules::load(args.rules.dir())?;
-    wire::check_topics(&args.topics, &classifier).map_err(|fault| Failure::Message(fault.to_string()))?;
+    let topics = Topics::new(args.topics.clone());
+    topics.check(&classifier).map_err(|fault| Failure::Message(fault.to_string()))?;
     if args.title.is_some() || args.text.is_some() {
         let record = Record {
             title: args.title.as_deref().map(Cow::Borrowed),

@@ -2,7 +2,7 @@
 
 use crate::catalog::{Catalog, Live};
 use crate::engine::Scratch;
-use crate::wire::{Answers, Fault, Incoming, Options, Reason, check_topics, v1};
+use crate::wire::{Answers, Fault, Incoming, Options, Quoted, Reason, v1};
 use std::sync::Arc;
 
 /// A ruleset, held to the end of the call or message, and what to answer with.
@@ -22,7 +22,7 @@ impl Question {
 
     /// Asks a given ruleset.
     pub(super) fn of(live: Arc<Live>, options: Options) -> Result<Question, Fault> {
-        check_topics(&options.topics, &live.classifier)?;
+        options.topics.check(&live.classifier)?;
         Ok(Question { live, options: Arc::new(options) })
     }
 
@@ -77,6 +77,7 @@ impl Question {
 
 /// The ruleset that a field names, as it is now; the default one for the empty name.
 pub(super) fn live(catalog: &Catalog, field: &str, name: &str) -> Result<Arc<Live>, Fault> {
-    let unknown = || Fault::new(Reason::UnknownRuleset, field, format!("no ruleset {name:?} is served"));
+    let unknown =
+        || Fault::new(Reason::UnknownRuleset, field, format_args!("no ruleset {} is served", Quoted(name)));
     catalog.get(name).ok_or_else(unknown)
 }

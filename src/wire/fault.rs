@@ -11,10 +11,41 @@ use tonic::Code;
 
 /// Why a request, or one document of it, gets no answer. It becomes a `google.rpc.Status` with a `BadRequest` that names
 /// the fields, and an `ErrorInfo` with the reason.
+///
+/// That of a call travels in two headers, its message and its details, and clients take 8 KiB of headers and no more: so a
+/// fault names the first fields and counts the others.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fault {
     reason: Reason,
     violations: Vec<FieldViolation>,
+    /// How many fields are at fault beside those.
+    more: usize,
+}
+
+/// A fault names at most so many fields.
+const VIOLATIONS: usize = 16;
+
+/// No further field is named after so many bytes of names and descriptions.
+const BYTES: usize = 2560;
+
+/// No further field stands in the message after so many bytes.
+const MESSAGE: usize = 768;
+
+/// The longest name that is quoted whole, in characters.
+const NAME: usize = 60;
+
+/// A name of a request, in quotation marks; a long one is cut.
+#[derive(Clone, Copy, Debug)]
+pub struct Quoted<'a>(pub &'a str);
+
+impl fmt::Display for Quoted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Quoted(name) = self;
+        match name.char_indices().nth(NAME).and_then(|(end, _)| name.get(..end)) {
+            Some(start) => write!(f, "{:?}", format!("{start}…")),
+            None => write!(f, "{name:?}"),
+        }
+    }
 }
 
 /// What kind of fault it is: the stable reason of its `ErrorInfo`.
@@ -57,28 +88,34 @@ impl Reason {
 impl Fault {
     /// One field at fault.
     #[must_use]
-    pub fn new(reason: Reason, field: impl Into<String>, description: impl Into<String>) -> Fault {
-        let mut fault = Fault { reason, violations: Vec::new() };
+    pub fn new(reason: Reason, field: impl fmt::Display, description: impl fmt::Display) -> Fault {
+        let mut fault = Fault::none(reason);
         fault.add(field, description);
         fault
     }
 
-    /// Names a further field at fault.
-    fn add(&mut self, field: impl Into<String>, description: impl Into<String>) {
+    /// No field at fault so far.
+    pub(super) fn none(reason: Reason) -> Fault {
+        Fault { reason, violations: Vec::new(), more: 0 }
+    }
+
+    /// Names a further field at fault, or counts it.
+    pub(super) fn add(&mut self, field: impl fmt::Display, description: impl fmt::Display) {
+        let bytes: usize = self.violations.iter().map(|v| v.field.len() + v.description.len()).sum();
+        if self.violations.len() >= VIOLATIONS || bytes >= BYTES {
+            self.more += 1;
+            return;
+        }
         self.violations.push(FieldViolation {
-            field: field.into(),
-            description: description.into(),
+            field: field.to_string(),
+            description: description.to_string(),
             ..FieldViolation::default()
         });
     }
 
-    /// Collects the faults of several fields; no fault where there are none.
-    pub(super) fn of_fields(reason: Reason, fields: Vec<(String, String)>) -> Result<(), Fault> {
-        let mut fault = Fault { reason, violations: Vec::with_capacity(fields.len()) };
-        for (field, description) in fields {
-            fault.add(field, description);
-        }
-        if fault.violations.is_empty() { Ok(()) } else { Err(fault) }
+    /// The value, where no field is at fault.
+    pub(super) fn or<T>(self, value: T) -> Result<T, Fault> {
+        if self.violations.is_empty() { Ok(value) } else { Err(self) }
     }
 
     /// The same fault, seen from the message that holds the faulty one in its field `parent`: `text` becomes
@@ -94,7 +131,11 @@ impl Fault {
     /// The status of a call or document.
     #[must_use]
     pub fn status(&self) -> Status {
-        let request = BadRequest { field_violations: self.violations.clone() };
+        let mut request = BadRequest { field_violations: self.violations.clone() };
+        if self.more > 0 {
+            let description = format!("and {} more", self.more);
+            request.field_violations.push(FieldViolation { description, ..FieldViolation::default() });
+        }
         let info = ErrorInfo {
             reason: self.reason.name().to_owned(),
             domain: "geotopics".to_owned(),
@@ -118,11 +159,16 @@ impl Fault {
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut bytes = 0;
         for (i, FieldViolation { field, description, .. }) in self.violations.iter().enumerate() {
+            bytes += field.len() + description.len() + 4;
+            if i > 0 && bytes > MESSAGE {
+                return write!(f, "; and {} more", self.violations.len() - i + self.more);
+            }
             let separator = if i == 0 { "" } else { "; " };
             write!(f, "{separator}{field}: {description}")?;
         }
-        Ok(())
+        if self.more > 0 { write!(f, "; and {} more", self.more) } else { Ok(()) }
     }
 }
 

@@ -18,8 +18,8 @@ mod request;
 mod ruleset;
 
 pub use answer::Answers;
-pub use fault::{Fault, Reason};
+pub use fault::{Fault, Quoted, Reason};
 pub use json::write_line;
 pub use proto::geotopics::v1;
-pub use request::{Incoming, Options, check_topics};
+pub use request::{Incoming, Options, SECONDS, Topics};
 pub use ruleset::{diagnostic, failed_example, ruleset, sources, topic};

@@ -1,10 +1,17 @@
 //! What is asked: documents and options.
 
 use super::proto::google::protobuf::Timestamp;
-use super::{Fault, Reason, v1};
+use super::{Fault, Quoted, Reason, v1};
 use crate::engine::{Classifier, Document};
 use bytes::Bytes;
+use std::collections::BTreeSet;
+use std::fmt::Display;
+use std::ops::RangeInclusive;
 use v1::document::MetadataEntry;
+
+/// The seconds since 1970 that a document may be from, 0001-01-01T00:00:00Z to 9999-12-31T23:59:59Z, as
+/// google/protobuf/timestamp.proto has it.
+pub const SECONDS: RangeInclusive<i64> = -62_135_596_800..=253_402_300_799;
 
 /// A document of a request that is known to be sound.
 #[derive(Debug)]
@@ -22,20 +29,19 @@ impl<'a> Incoming<'a> {
     /// Checks a document.
     ///
     /// # Errors
-    /// When a field is not UTF-8, or `published` is no time from year 1 to 9999; all such fields are named.
+    /// When a field is not UTF-8, or `published` is no time from year 1 to 9999; such fields are named.
     pub fn new(message: &'a v1::Document) -> Result<Incoming<'a>, Fault> {
         let v1::Document { id, title, text, language, published, metadata } = message;
-        let mut faults = Vec::new();
+        let mut fault = Fault::none(Reason::InvalidDocument);
         let incoming = Incoming {
-            id: utf8(id, "id", &mut faults),
-            title: utf8(title, "title", &mut faults),
-            text: utf8(text, "text", &mut faults),
-            language: utf8(language, "language", &mut faults),
-            published: published.as_ref().map(|time| seconds(time, &mut faults)),
-            metadata: entries(metadata, &mut faults),
+            id: utf8(id, "id", &mut fault),
+            title: utf8(title, "title", &mut fault),
+            text: utf8(text, "text", &mut fault),
+            language: utf8(language, "language", &mut fault),
+            published: published.as_ref().map(|time| seconds(time, &mut fault)),
+            metadata: entries(metadata, &mut fault),
         };
-        Fault::of_fields(Reason::InvalidDocument, faults)?;
-        Ok(incoming)
+        fault.or(incoming)
     }
 
     /// The document to classify.
@@ -51,30 +57,26 @@ impl<'a> Incoming<'a> {
     }
 }
 
-type Faults = Vec<(String, String)>;
-
-fn utf8<'a>(bytes: &'a Bytes, field: &str, faults: &mut Faults) -> &'a str {
+fn utf8<'a>(bytes: &'a Bytes, field: impl Display, fault: &mut Fault) -> &'a str {
     std::str::from_utf8(bytes).unwrap_or_else(|error| {
-        faults.push((field.to_owned(), format!("not valid UTF-8 from byte {} on", error.valid_up_to())));
+        fault.add(field, format_args!("not valid UTF-8 from byte {} on", error.valid_up_to()));
         ""
     })
 }
 
-fn seconds(time: &Timestamp, faults: &mut Faults) -> i64 {
+fn seconds(time: &Timestamp, fault: &mut Fault) -> i64 {
     let &Timestamp { seconds, nanos } = time;
-    // 0001-01-01T00:00:00Z and 9999-12-31T23:59:59Z, as google/protobuf/timestamp.proto has it
-    if !(-62_135_596_800..=253_402_300_799).contains(&seconds) || !(0..1_000_000_000).contains(&nanos) {
-        let fault = "not a time from 0001-01-01T00:00:00Z to 9999-12-31T23:59:59.999999999Z";
-        faults.push(("published".to_owned(), fault.to_owned()));
+    if !SECONDS.contains(&seconds) || !(0..1_000_000_000).contains(&nanos) {
+        fault.add("published", "not a time from 0001-01-01T00:00:00Z to 9999-12-31T23:59:59.999999999Z");
     }
     seconds
 }
 
 /// Of equal keys the last one counts in a map of a message, the first one in a document: hence the other way round.
-fn entries<'a>(metadata: &'a [MetadataEntry], faults: &mut Faults) -> Vec<(&'a str, &'a str)> {
+fn entries<'a>(metadata: &'a [MetadataEntry], fault: &mut Fault) -> Vec<(&'a str, &'a str)> {
     let check = |MetadataEntry { key, value }: &'a MetadataEntry| {
-        let key = utf8(key, "metadata", faults);
-        (key, utf8(value, &format!("metadata[{key:?}]"), faults))
+        let key = utf8(key, "metadata", fault);
+        (key, utf8(value, format_args!("metadata[{}]", Quoted(key)), fault))
     };
     metadata.iter().rev().map(check).collect()
 }
@@ -85,7 +87,7 @@ pub struct Options {
     /// The ruleset's name; empty for the default one.
     pub ruleset: String,
     /// Topics and groups to keep; all where it is empty.
-    pub topics: Vec<String>,
+    pub topics: Topics,
     /// Labels with a lower score are left out.
     pub min_score: f64,
     /// At most so many labels; 0 for all.
@@ -102,7 +104,7 @@ impl Options {
     /// Checks the options of a request.
     ///
     /// # Errors
-    /// When one is out of range; all such options are named.
+    /// When one is out of range; such options are named.
     pub fn new(message: v1::ClassifyOptions) -> Result<Options, Fault> {
         let v1::ClassifyOptions {
             ruleset,
@@ -113,43 +115,66 @@ impl Options {
             offset_unit,
             near_misses,
         } = message;
-        let mut faults = Vec::new();
-        let mut fault = |field: &str, description: String| faults.push((field.to_owned(), description));
+        let mut fault = Fault::none(Reason::InvalidOptions);
         if !(0.0..=1.0).contains(&min_score) {
-            fault("min_score", format!("{min_score} is not from 0 to 1"));
+            fault.add("min_score", format_args!("{min_score} is not from 0 to 1"));
         }
         let evidence = v1::EvidenceDetail::try_from(evidence).unwrap_or_else(|error| {
-            fault("evidence", error.to_string());
+            fault.add("evidence", error);
             v1::EvidenceDetail::default()
         });
         let offset_unit = v1::OffsetUnit::try_from(offset_unit).unwrap_or_else(|error| {
-            fault("offset_unit", error.to_string());
+            fault.add("offset_unit", error);
             v1::OffsetUnit::default()
         });
-        Fault::of_fields(Reason::InvalidOptions, faults)?;
-        Ok(Options { ruleset, topics, min_score, max_labels, evidence, offset_unit, near_misses })
+        let topics = Topics::new(topics);
+        fault.or(Options { ruleset, topics, min_score, max_labels, evidence, offset_unit, near_misses })
     }
 
     /// Whether a topic is among those to keep, by its id or its group.
     #[must_use]
     pub fn keeps(&self, id: &str, group: &str) -> bool {
-        self.topics.is_empty() || self.topics.iter().any(|topic| topic == id || topic == group)
+        let Topics(topics) = &self.topics;
+        topics.is_empty() || self.topics.names(id) || self.topics.names(group)
     }
 }
 
-/// Checks that each of the `topics` a request names is a topic or a group of the ruleset.
-///
-/// # Errors
-/// When one is neither; all such are named.
-pub fn check_topics(topics: &[String], classifier: &Classifier) -> Result<(), Fault> {
-    let there =
-        |name: &String| classifier.topics().iter().any(|topic| topic.id == *name || topic.group == *name);
-    let missing = topics.iter().enumerate().filter(|(_, name)| name.is_empty() || !there(name));
-    let fault = |(i, name): (usize, &String)| {
-        (
-            format!("topics[{i}]"),
-            format!("{name:?} is no topic and no group of ruleset {:?}", classifier.name()),
-        )
-    };
-    Fault::of_fields(Reason::InvalidOptions, missing.map(fault).collect())
+/// Topics and groups that a request names: sorted and each one once, with its place in the request.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Topics(Vec<(String, usize)>);
+
+impl Topics {
+    /// The names of a request.
+    #[must_use]
+    pub fn new(names: Vec<String>) -> Topics {
+        let mut topics: Vec<_> = names.into_iter().zip(0..).collect();
+        topics.sort_unstable();
+        topics.dedup_by(|(name, _), (before, _)| name == before);
+        Topics(topics)
+    }
+
+    fn names(&self, name: &str) -> bool {
+        self.0.binary_search_by(|(topic, _)| (**topic).cmp(name)).is_ok()
+    }
+
+    /// Checks that each is a topic or a group of the ruleset.
+    ///
+    /// # Errors
+    /// When one is neither; the first such are named.
+    pub fn check(&self, classifier: &Classifier) -> Result<(), Fault> {
+        let ids = classifier.topics().iter().flat_map(|topic| [&*topic.id, &*topic.group]);
+        let there: BTreeSet<&str> = ids.filter(|id| !id.is_empty()).collect();
+        let missing = self.0.iter().filter(|(name, _)| !there.contains(&**name));
+        let mut missing: Vec<_> = missing.map(|(name, place)| (place, name)).collect();
+        missing.sort_unstable();
+        let mut fault = Fault::none(Reason::InvalidOptions);
+        for (place, name) in missing {
+            let (name, ruleset) = (Quoted(name), Quoted(classifier.name()));
+            fault.add(
+                format_args!("topics[{place}]"),
+                format_args!("{name} is no topic and no group of ruleset {ruleset}"),
+            );
+        }
+        fault.or(())
+    }
 }

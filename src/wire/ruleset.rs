@@ -1,7 +1,7 @@
 //! Rulesets, their files, and what is wrong with them.
 
 use super::proto::google::protobuf::Timestamp;
-use super::{Fault, Reason, v1};
+use super::{Fault, Quoted, Reason, v1};
 use crate::catalog::Live;
 use crate::engine::TopicInfo;
 use crate::quality::FailedExample;
@@ -81,19 +81,20 @@ pub fn failed_example(failed: &FailedExample) -> v1::FailedExample {
 /// The files of a ruleset that a request brings.
 ///
 /// # Errors
-/// When a path is not one below a folder: empty, from the root, or with `..`; all such files are named.
+/// When a path is not one below a folder: empty, from the root, or with `..`; such files are named.
 pub fn sources(files: Vec<v1::RulesetFile>) -> Result<Vec<Source>, Fault> {
     let is_below = |path: &str| path.split('/').all(|part| !matches!(part, "" | "." | ".."));
-    let mut faults = Vec::new();
+    let mut fault = Fault::none(Reason::InvalidRuleset);
     for (i, v1::RulesetFile { path, content: _ }) in files.iter().enumerate() {
         if !is_below(path) {
-            faults.push((
-                format!("files[{i}].path"),
-                format!("{path:?} is no path below the ruleset's folder"),
-            ));
+            let path = Quoted(path);
+            fault.add(
+                format_args!("files[{i}].path"),
+                format_args!("{path} is no path below the ruleset's folder"),
+            );
         }
     }
-    Fault::of_fields(Reason::InvalidRuleset, faults)?;
+    fault.or(())?;
     Ok(files
         .into_iter()
         .map(|v1::RulesetFile { path, content }| Source { path, content: content.into() })
