@@ -30,7 +30,7 @@ impl Corpus {
         let terms: Vec<String> = (0..terms)
             .map(|_| {
                 let words: Vec<String> =
-                    (0..rng.usize(1..=4)).map(|_| vocabulary[rng.usize(200..20_000)].clone()).collect();
+                    (0..rng.usize(2..=3)).map(|_| vocabulary[rng.usize(200..100_000)].clone()).collect();
                 words.join(" ")
             })
             .collect();
@@ -74,5 +74,5 @@ fn word(rng: &mut Rng) -> String {
         "ta", "ri", "son", "ment", "ka", "ver", "lo", "pre", "in", "der", "sti", "qua", "no", "el", "mar",
         "ty",
     ];
-    (0..rng.usize(1..=4)).map(|_| syllables[rng.usize(..syllables.len())]).collect()
+    (0..rng.usize(2..=5)).map(|_| syllables[rng.usize(..syllables.len())]).collect()
 }

@@ -43,13 +43,13 @@ fn main() -> Result<(), Box<dyn Error>> {
             &ruleset(&corpus.terms),
         )?;
     }
-    let mut corpus = match &folder {
-        Some(folder) => Corpus::read(folder, "500")?,
-        None => Corpus::made(ARTICLES, 500),
-    };
-    corpus.articles.truncate(ARTICLES);
-    let shipped = catalog::embedded();
-    measure(&mut out, "the shipped ruleset", &corpus.articles, &literal_words(&shipped), &shipped)?;
+    // Made articles hold no English.
+    if let Some(folder) = folder {
+        let mut corpus = Corpus::read(&folder, "500")?;
+        corpus.articles.truncate(ARTICLES);
+        let shipped = catalog::embedded();
+        measure(&mut out, "the shipped ruleset", &corpus.articles, &literal_words(&shipped), &shipped)?;
+    }
     Ok(())
 }
 
@@ -91,7 +91,7 @@ fn measure(
         ours.push(start.elapsed().as_secs_f64());
     }
     // Used, so that nothing is optimised away.
-    assert!(answers > 0, "nothing was found");
+    std::hint::black_box(answers);
     let mut ratios: Vec<f64> = theirs.iter().zip(&ours).map(|(theirs, ours)| theirs / ours).collect();
     for list in [&mut theirs, &mut ours, &mut ratios] {
         list.sort_by(f64::total_cmp);
