@@ -152,6 +152,7 @@ mod tests {
             (Pattern::Stem("переговоры".into()), ru),
             (Pattern::Wildcard("*a?l*".into()), en),
             (Pattern::Regex("R.*".into()), en),
+            (Pattern::Regex("(?x) ab # c".into()), en),
         ];
         let patterns: Vec<_> = patterns.iter().map(|(p, l)| (p, *l)).collect();
         let patterns = Patterns::new(&patterns).unwrap();
@@ -161,6 +162,8 @@ mod tests {
             ("sanctionedx", vec![]),
             ("Negotiating", vec![2]),
             ("iranian", vec![3]),
+            ("AB", vec![7]),
+            ("abc", vec![]),
             ("Переговоров", vec![4]),
         ] {
             let mut found = vec![9];

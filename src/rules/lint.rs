@@ -56,7 +56,7 @@ fn few_alternatives<'p>(
         Query::Distinct(least, inner) => {
             let place = places.next();
             let mut found = HashSet::new();
-            alternatives(inner, lists, &mut HashSet::new(), &mut found);
+            alternatives(inner, usize::from(*least), lists, &mut HashSet::new(), &mut found);
             if let Some(place) = place
                 && found.len() < usize::from(*least)
             {
@@ -81,18 +81,26 @@ fn few_alternatives<'p>(
     }
 }
 
-/// The different alternatives of a query; each list is looked into once.
+/// The different alternatives of a query, no more than `least`; each list is looked into once.
 fn alternatives<'q>(
     query: &'q Query,
+    least: usize,
     lists: &'q Lists,
     seen: &mut HashSet<&'q str>,
     found: &mut HashSet<&'q Query>,
 ) {
+    let rest = |queries: &'q [Query], seen: &mut HashSet<&'q str>, found: &mut HashSet<&'q Query>| {
+        for query in queries {
+            if found.len() >= least {
+                return;
+            }
+            alternatives(query, least, lists, seen, found);
+        }
+    };
     match query {
-        Query::Or(sides) => sides.iter().for_each(|side| alternatives(side, lists, seen, found)),
+        Query::Or(sides) => rest(sides, seen, found),
         Query::List(name) if seen.insert(name) => {
-            let entries = lists.get(name).map_or(&[][..], |list| &list.entries);
-            entries.iter().for_each(|entry| alternatives(entry, lists, seen, found));
+            rest(lists.get(name).map_or(&[][..], |list| &list.entries), seen, found);
         }
         Query::List(_) => {}
         _ => _ = found.insert(query),
