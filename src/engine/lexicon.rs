@@ -98,7 +98,7 @@ const REMEMBERED: usize = 1 << 16;
 
 /// In a text with more places of terms nothing is looked for behind them, so that memory has a bound whatever the
 /// rules: thousands of wildcards can match every word of a long text.
-const MOST_PLACES: usize = 1 << 23;
+const MOST_PLACES: usize = 1 << 20;
 
 impl Memory {
     /// Looks up the patterns of every word of a document.

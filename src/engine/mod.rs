@@ -164,7 +164,7 @@ impl Classifier {
     }
 
     /// Which topics a document is about. Of title and text that have 4 GiB together
-    /// nothing is read, and of a text with millions of hits only what comes before the eight millionth.
+    /// nothing is read, and of a text with millions of hits only what comes before the millionth.
     #[must_use]
     pub fn classify(&self, document: &Document<'_>, scratch: &mut Scratch) -> Classification {
         self.run(document, scratch, None)

@@ -320,7 +320,9 @@ impl<'t> Lexer<'t> {
         let help = match number {
             None => format!("write {name}/5, {name}/S or {name}/P; the word itself must stand in quotes"),
             Some("s" | "p") => format!("write {name}/S or {name}/P"),
-            _ => format!("write {name}/0 to {name}/{MAX_DISTANCE}, {name}/S or {name}/P"),
+            _ => {
+                format!("write a number from 0 to {MAX_DISTANCE}, such as {name}/5, or {name}/S or {name}/P")
+            }
         };
         self.number_fault(name, number, range, help);
         Reach::Words(0)

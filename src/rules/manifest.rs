@@ -43,7 +43,7 @@ pub(super) fn read(table: &Table<'_>, lists: &mut Lists, report: &mut Report<'_>
     let name = required("name", report).unwrap_or_default();
     let version = required("version", report).unwrap_or_default();
     if let Some(value) = table.get("format", report)
-        && let Some(format) = value.number(report)
+        && let Some(format) = value.whole(report)
         && format != 1.0
     {
         let message = format!("format {format} is not known");

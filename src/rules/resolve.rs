@@ -93,7 +93,8 @@ fn topic_cycles(draft: &Draft, topics: &BTreeMap<&str, usize>, report: &mut Repo
         |number: usize| draft.topics.get(number).map_or(String::new(), |(topic, _)| format!("#{}", topic.id));
     walk(&edges, |cycle, place| {
         let message = format!("this topic would decide itself: {}", circle(cycle, name));
-        report.add(Code::TopicCycle, place, message, "leave out one of the references");
+        let help = format!("leave out one of the references: {}", lines(cycle, &edges, report));
+        report.add(Code::TopicCycle, place, message, help);
     });
 }
 
@@ -112,7 +113,8 @@ fn list_cycles<'d>(lists: &'d Lists, report: &mut Report<'_>) -> HashMap<&'d str
     let name = |number: usize| names.get(number).map_or(String::new(), |name| format!("@{name}"));
     let order = walk(&edges, |cycle, place| {
         let message = format!("this list would hold itself: {}", circle(cycle, name));
-        report.add(Code::ListCycle, place, message, "leave out one of the references");
+        let help = format!("leave out one of the references: {}", lines(cycle, &edges, report));
+        report.add(Code::ListCycle, place, message, help);
     });
     let all: Vec<&List> = lists.values().collect();
     let mut depths = vec![0; all.len()];
@@ -147,8 +149,20 @@ fn stemmers(topic: &Topic, places: &[Written], lists: &HashMap<&str, bool>, repo
 }
 
 /// `a → b → a`, the middle of a long one left out.
+/// So many names and places of a circle are shown.
+const SHOWN: usize = 6;
+
+/// Where the references of a circle stand.
+fn lines(cycle: &[usize], edges: &[Vec<(usize, Place)>], report: &Report<'_>) -> String {
+    let next = cycle.iter().skip(1).chain(cycle.first());
+    let places = cycle.iter().zip(next).filter_map(|(from, to)| {
+        let (_, place) = edges.get(*from)?.iter().find(|(target, _)| target == to)?;
+        Some(report.line_of(*place))
+    });
+    places.take(SHOWN).collect::<Vec<_>>().join(", ")
+}
+
 fn circle(cycle: &[usize], name: impl Fn(usize) -> String) -> String {
-    const SHOWN: usize = 6;
     let mut names: Vec<String> = cycle.iter().take(SHOWN).map(|number| name(*number)).collect();
     if cycle.len() > SHOWN {
         names.push("…".to_owned());

@@ -163,6 +163,14 @@ impl<'a> Value<'a> {
         number.or_else(|| self.wrong("a number", "write it without quotes, such as 0.5", report))
     }
 
+    /// A number without a point.
+    pub(super) fn whole(self, report: &mut Report<'_>) -> Option<f64> {
+        match self.value {
+            DeValue::Float(_) => self.wrong("a whole number", "write it without a point", report),
+            _ => self.number(report),
+        }
+    }
+
     pub(super) fn boolean(self, report: &mut Report<'_>) -> Option<bool> {
         match self.value {
             DeValue::Boolean(value) => Some(*value),

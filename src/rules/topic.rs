@@ -139,8 +139,9 @@ fn gate(
 }
 
 fn rules(table: &Table<'_>, report: &mut Report<'_>) -> Vec<(Rule, Written)> {
-    let tables = table.get("rule", report).map(|value| value.tables(report)).unwrap_or_default();
-    if tables.is_empty() && !table.has("rule") && !report.is_torn(table.place.file) {
+    let value = table.get("rule", report);
+    let tables = value.map(|value| value.tables(report)).unwrap_or_default();
+    if value.is_none_or(Value::is_empty_array) && !report.is_torn(table.place.file) {
         report.add(
             Code::NoRules,
             table.place,
@@ -225,7 +226,9 @@ fn weight(value: Value<'_>, report: &mut Report<'_>) -> Option<Weight> {
 }
 
 fn language(text: &Text<'_>, report: &mut Report<'_>) -> Option<Language> {
-    let language = Language::of_tag(text.value);
+    let regions =
+        text.value.split(['-', '_']).all(|part| part.chars().all(char::is_alphanumeric) && !part.is_empty());
+    let language = Language::of_tag(text.value).filter(|_| regions);
     if language.is_none() {
         let message = format!("{} is no language", quoted(text.value));
         report.add(

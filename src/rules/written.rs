@@ -5,6 +5,7 @@ use super::report::{Place, Report};
 use super::table::{Text, Value};
 use super::term::{self, Fault};
 use super::{Code, Pattern, Query};
+use std::ops::Range;
 
 /// The places of what a query, or a list of terms, refers to.
 pub(super) struct Written {
@@ -83,7 +84,13 @@ pub(super) fn some_terms<'a>(value: Value<'a>, report: &mut Report<'_>) -> (Vec<
 
 fn add(faults: Vec<Fault>, text: &Text<'_>, report: &mut Report<'_>) {
     for fault in faults {
-        let place = if fault.range.is_empty() { text.place } else { text.at(fault.range) };
+        let Range { start, end } = fault.range;
+        let place = match text.value.len() {
+            0 => text.place,
+            // Between two quotes there is nothing: the quotes are the place.
+            length if start == end => text.at(start.saturating_sub(1)..(end + 1).min(length)),
+            _ => text.at(start..end),
+        };
         report.add(fault.code, place, fault.message, fault.help);
     }
 }
