@@ -3,6 +3,7 @@
 use super::file::File;
 use super::term::MAX_AUTOMATA;
 use super::{Code, Diagnostic, Severity};
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::ops::Range;
 
@@ -47,7 +48,12 @@ pub(super) struct Report<'f> {
     broken: BTreeSet<(usize, u32)>,
     /// How many bytes of automata of regular expressions may still follow.
     pub(super) regexes: usize,
+    /// How many pairs of bytes may still be compared to find near names.
+    comparisons: Cell<usize>,
 }
+
+/// Pairs of bytes that a report compares to find near names: 10,000 pairs of names of 40 letters.
+const MOST_COMPARISONS: usize = 16_000_000;
 
 impl<'f> Report<'f> {
     pub(super) fn new(files: &'f [File]) -> Report<'f> {
@@ -58,6 +64,7 @@ impl<'f> Report<'f> {
             warnings: 0,
             broken: BTreeSet::new(),
             regexes: MAX_AUTOMATA,
+            comparisons: Cell::new(MOST_COMPARISONS),
         }
     }
 
@@ -117,8 +124,13 @@ impl<'f> Report<'f> {
         known: impl IntoIterator<Item = &'a str>,
         otherwise: impl Into<String>,
     ) -> String {
-        // Further errors are only counted: a suggestion for them is not worth its search.
-        let nearest = if self.errors < MOST { nearest(name, known) } else { None };
+        // A comparison costs the product of two lengths, and there may be many of each.
+        let affordable = known.into_iter().take_while(|other| {
+            let left = self.comparisons.get().checked_sub(name.len() * other.len());
+            self.comparisons.set(left.unwrap_or(0));
+            left.is_some()
+        });
+        let nearest = nearest(name, affordable);
         nearest.map_or_else(|| otherwise.into(), |other| format!("did you mean `{other}`?"))
     }
 
