@@ -10,9 +10,11 @@ use crate::wire::v1::classify_result::Outcome;
 use crate::wire::v1::{ClassifyOptions, ClassifyResult, DocumentError, EvidenceDetail, OffsetUnit};
 use crate::wire::{self, Answers, Options};
 use std::io::{self, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::sync::{Arc, Mutex};
-use std::thread;
+use std::thread::{self, JoinHandle};
+use tonic::Code;
 
 /// Label documents: JSON lines or plain text in, a line of JSON or a block of a table out for each
 ///
@@ -174,8 +176,12 @@ impl View {
 }
 
 /// The result of a document that has none.
-fn failed(Fault { document_id, message }: Fault) -> ClassifyResult {
-    let status = rpc::Status { code: tonic::Code::InvalidArgument.into(), message, details: Vec::new() };
+pub(super) fn failed(fault: Fault) -> ClassifyResult {
+    failed_with(Code::InvalidArgument, fault)
+}
+
+fn failed_with(code: Code, Fault { document_id, message }: Fault) -> ClassifyResult {
+    let status = rpc::Status { code: code.into(), message, details: Vec::new() };
     let error = DocumentError { document_id, status: Some(status) };
     ClassifyResult { outcome: Some(Outcome::Error(error)) }
 }
@@ -216,32 +222,50 @@ fn in_process(
     let cores = thread::available_parallelism().map_or(1, usize::from);
     let (order, ordered) = mpsc::sync_channel(2 * cores);
     // The threads are left behind when printing fails: the reader may be waiting for input that never comes.
-    thread::spawn(move || {
+    let reader = start(move || {
         let (work, todo) = mpsc::sync_channel::<Work>(cores);
         let todo = Arc::new(Mutex::new(todo));
-        let mut workers = 0;
+        let (mut workers, mut most, mut alone) = (0, cores, None);
         let done = inputs.read(|batch| {
-            if workers < cores {
-                workers += 1;
+            if workers < most {
                 let (shared, todo) = (Arc::clone(&shared), Arc::clone(&todo));
-                thread::spawn(move || {
+                let worker = start(move || {
                     let (classifier, options) = &*shared;
                     work_off(&todo, view, classifier, options);
                 });
+                match worker {
+                    Ok(_) => workers += 1,
+                    Err(failure) if workers == 0 => {
+                        alone = Some(failure);
+                        return false;
+                    }
+                    // Those that could be started do it all.
+                    Err(_) => most = workers,
+                }
             }
             let (reply, printout) = mpsc::sync_channel(1);
             work.send((batch, reply)).is_ok() && order.send(Ok(printout)).is_ok()
         });
-        if let Err(failure) = done {
+        if let Some(failure) = done.err().or(alone) {
             order.send(Err(failure)).ok();
         }
-    });
+    })?;
     for printout in ordered {
         let printout =
             printout?.recv().map_err(|_| Failure::Message("a worker died: please report it".to_owned()))?;
         printout.print(tally)?;
     }
-    Ok(())
+    joined(reader)
+}
+
+/// Starts a thread.
+pub(super) fn start(work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, Failure> {
+    thread::Builder::new().spawn(work).map_err(|error| Failure::io("cannot start a thread", &error))
+}
+
+/// Waits for the thread that has read everything, or has died.
+pub(super) fn joined(reader: JoinHandle<()>) -> Result<(), Failure> {
+    reader.join().map_err(|_| Failure::Message("the reader died: please report it".to_owned()))
 }
 
 fn work_off(todo: &Mutex<Receiver<Work>>, view: View, classifier: &Classifier, options: &Options) {
@@ -251,11 +275,46 @@ fn work_off(todo: &Mutex<Receiver<Work>>, view: View, classifier: &Classifier, o
     let next = || todo.lock().ok()?.recv().ok();
     while let Some((batch, reply)) = next() {
         let printout = view.answer(&batch, |record| {
-            let mut metadata = Vec::new();
-            let document = record.document(&mut metadata);
-            answers.classification(&record.id, &document, classifier.classify(&document, &mut scratch)).into()
+            guarded(&record.id, &mut scratch, |scratch| {
+                let mut metadata = Vec::new();
+                let document = record.document(&mut metadata);
+                answers.classification(&record.id, &document, classifier.classify(&document, scratch)).into()
+            })
         });
         // Nobody waits for it when printing has failed.
         reply.send(printout).ok();
+    }
+}
+
+/// Classifies one document; a panic fails it and no other.
+fn guarded(
+    id: &str,
+    scratch: &mut Scratch,
+    classify: impl FnOnce(&mut Scratch) -> ClassifyResult,
+) -> ClassifyResult {
+    catch_unwind(AssertUnwindSafe(|| classify(scratch))).unwrap_or_else(|_| {
+        *scratch = Scratch::default();
+        let message = "a fault of this program: please report it".to_owned();
+        failed_with(Code::Internal, Fault { document_id: id.to_owned(), message })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_fails_its_own_document() {
+        let mut scratch = Scratch::default();
+        let result = guarded("a", &mut scratch, |_| panic!("on purpose"));
+        let Some(Outcome::Error(error)) = result.outcome else { panic!("{result:?}") };
+        assert_eq!((&*error.document_id, error.status.unwrap().code), ("a", Code::Internal as i32));
+        assert_eq!(guarded("b", &mut scratch, |_| ClassifyResult::default()), ClassifyResult::default());
+    }
+
+    #[test]
+    fn a_reader_that_dies_is_a_failure() {
+        assert!(matches!(joined(start(|| panic!("on purpose")).unwrap()), Err(Failure::Message(_))));
+        assert!(joined(start(|| {}).unwrap()).is_ok());
     }
 }

@@ -1,6 +1,6 @@
 //! Classifying through a running server.
 
-use super::classify::{Tally, View};
+use super::classify::{Tally, View, joined, start};
 use super::input::{Batch, Inputs};
 use super::output::{self, Failure};
 use super::record::Record;
@@ -51,7 +51,7 @@ async fn stream(
         ClassificationServiceClient::new(connect(url).await?).max_decoding_message_size(usize::MAX);
     let (requests, outgoing) = mpsc::channel(IN_FLIGHT);
     let (batches, mut sent) = mpsc::channel(IN_FLIGHT);
-    std::thread::spawn(move || {
+    let reader = start(move || {
         let mut options = Some(options);
         let done = inputs.read(|batch| {
             let documents: Vec<_> = batch.records().flatten().map(message).collect();
@@ -67,7 +67,7 @@ async fn stream(
         if let Err(failure) = done {
             batches.blocking_send(Err(failure)).ok();
         }
-    });
+    })?;
     let mut answers =
         client.classify_stream(ReceiverStream::new(outgoing)).await.map_err(refused)?.into_inner();
     while let Some(sent) = sent.recv().await {
@@ -84,7 +84,7 @@ async fn stream(
         let mut results = results.into_iter();
         view.answer(&batch, |_| results.next().unwrap_or_default()).print(tally)?;
     }
-    Ok(())
+    joined(reader)
 }
 
 async fn connect(url: &str) -> Result<Channel, Failure> {

@@ -2,6 +2,7 @@
 
 use crate::engine::Scratch;
 use crate::wire::v1;
+use prost::Message;
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -49,9 +50,9 @@ impl Workers {
     }
 }
 
-/// The bytes of documents, by which work is measured.
+/// The bytes of documents with all their fields, by which work is measured.
 pub(super) fn bytes(documents: &[v1::Document]) -> usize {
-    documents.iter().map(|document| document.title.len() + document.text.len()).sum()
+    documents.iter().map(Message::encoded_len).sum()
 }
 
 /// Runs work with the scratch of this thread. A panic fails this work and no other.
