@@ -14,6 +14,9 @@ use crate::text::{Language, detect};
 /// Seconds of a day.
 const DAY: i64 = 86_400;
 
+/// A topic counts so many hits of its rules in one document and no more, so that memory has a bound.
+const MOST_HITS: usize = 1 << 21;
+
 /// What is known of a document's language.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Spoken {
@@ -229,6 +232,7 @@ impl Classifier {
             let fate = Fate::Counts;
             rule_hits.push(RuleHit { rule: number, place: None, factor: 1.0, share: 0.0, fate });
         }
+        hits.truncate(MOST_HITS.saturating_sub(rule_hits.len()));
         let kept = settle(&mut hits, overlap, eval.words.len());
         for (i, &hit) in hits.iter().enumerate() {
             let field = eval.words.field(hit);
