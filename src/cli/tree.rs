@@ -118,7 +118,7 @@ fn hit_line(info: &TopicInfo, hit: &HitExplanation, texts: Texts<'_>, paint: Pai
                 format!("{found} by {}", one_line(&hit.term, WIDTH))
             }
         }
-        None => format!("condition {}", one_line(&hit.term, WIDTH)),
+        None => "condition".to_owned(),
     };
     match hit.dropped {
         None => format!("{} {place}, factor {}", signed(hit.points, paint), hit.factor),

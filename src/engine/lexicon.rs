@@ -87,6 +87,7 @@ pub(super) struct Found {
 pub(super) struct Memory {
     /// Which lexicon it is about.
     owner: u64,
+    /// By the key of a word, where its patterns stand in `patterns`.
     ranges: std::collections::HashMap<u64, (u32, u32), BuildHasherDefault<Hashed>>,
     patterns: Vec<u32>,
     /// The patterns of each word of the document.
