@@ -512,6 +512,18 @@ fn a_server_gives_the_same_answers() {
     let there = run_with(&["classify", "--server", url], input.as_bytes());
     assert!(there.status == Some(0) && here.out == there.out, "{}", there.err);
 
+    // Six documents of 3 MB are more than one message takes, and one of 17 MB is more than a server does.
+    let large = |bytes: usize| format!("{{\"text\":\"{}\"}}\n", "x ".repeat(bytes / 2));
+    let input = large(3 << 20).repeat(6);
+    let here = run_with(&["classify", "--rules", RULES], input.as_bytes());
+    let there = run_with(&["classify", "--server", url], input.as_bytes());
+    assert!(there.status == Some(0) && here.out == there.out, "{}", there.err);
+    let input = format!("{{\"text\":\"a\"}}\n{}{{\"text\":\"b\"}}\n", large(17 << 20));
+    let there = run_with(&["classify", "--server", url], input.as_bytes());
+    let lines: Vec<&str> = there.out.lines().collect();
+    assert_eq!((there.status, lines.len()), (Some(1), 3), "{}", there.err);
+    assert!(lines[1].contains("larger than the") && lines[2].contains("\"labels\""), "{}", lines[1]);
+
     let done = run(&["classify", "--server", url, "--topics", "nope", DOCUMENTS]);
     assert_eq!((done.status, &*done.out), (Some(2), ""));
     assert!(done.err.contains("\"nope\" is no topic"), "{}", done.err);

@@ -1,7 +1,7 @@
 //! Classifying through a running server.
 
-use super::classify::{Tally, View, joined, start};
-use super::input::{Batch, Inputs};
+use super::classify::{Tally, View, failed, joined, start};
+use super::input::{Batch, Fault, Inputs};
 use super::output::{self, Failure};
 use super::record::Record;
 use crate::wire::proto::google::protobuf::Timestamp;
@@ -9,6 +9,7 @@ use crate::wire::v1::classification_service_client::ClassificationServiceClient;
 use crate::wire::v1::document::MetadataEntry;
 use crate::wire::v1::{ClassifyOptions, ClassifyStreamRequest, Document};
 use bytes::Bytes;
+use prost::Message;
 use std::borrow::Cow;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
@@ -20,6 +21,21 @@ const IN_FLIGHT: usize = 8;
 
 /// At most so many documents are one message: a server takes no more than its limit, 10,000 unless configured otherwise.
 const MESSAGE: usize = 1000;
+
+/// A message with more bytes takes no further document.
+const MESSAGE_BYTES: usize = 4 << 20;
+
+/// A larger document fails alone: with its options and frame, a server that is not configured otherwise would refuse it.
+const DOCUMENT_BYTES: usize = (16 << 20) - (64 << 10);
+
+/// A batch that is on its way.
+struct Sent {
+    batch: Batch,
+    /// How many messages it is.
+    messages: usize,
+    /// For each of its documents, whether it was sent.
+    fits: Vec<bool>,
+}
 
 /// Sends documents through one ClassifyStream, some batches ahead of their answers, and prints the answers in order.
 pub(super) fn classify(
@@ -54,11 +70,12 @@ async fn stream(
     let reader = start(move || {
         let mut options = Some(options);
         let done = inputs.read(|batch| {
-            let documents: Vec<_> = batch.records().flatten().map(message).collect();
+            let documents: Vec<Document> = batch.records().flatten().map(message).collect();
+            let fits = documents.iter().map(|document| document.encoded_len() <= DOCUMENT_BYTES).collect();
+            let messages = messages(documents);
             // The batch goes first, so that its answers are taken while its later messages wait for room.
-            batches.blocking_send(Ok((batch, documents.len()))).is_ok()
-                && documents.chunks(MESSAGE).all(|documents| {
-                    let documents = documents.to_vec();
+            batches.blocking_send(Ok(Sent { batch, messages: messages.len(), fits })).is_ok()
+                && messages.into_iter().all(|documents| {
                     requests
                         .blocking_send(ClassifyStreamRequest { documents, options: options.take() })
                         .is_ok()
@@ -71,9 +88,10 @@ async fn stream(
     let mut answers =
         client.classify_stream(ReceiverStream::new(outgoing)).await.map_err(refused)?.into_inner();
     while let Some(sent) = sent.recv().await {
-        let (batch, documents): (Batch, usize) = sent?;
+        let Sent { batch, messages, fits } = sent?;
+        let documents = fits.iter().filter(|fits| **fits).count();
         let mut results = Vec::with_capacity(documents);
-        for _ in 0..documents.div_ceil(MESSAGE) {
+        for _ in 0..messages {
             let answer = answers.message().await.map_err(refused)?;
             results.extend(answer.unwrap_or_default().results);
         }
@@ -81,10 +99,42 @@ async fn stream(
             let message = format!("{url}: {} answers to {documents} documents", results.len());
             return Err(Failure::Message(message));
         }
-        let mut results = results.into_iter();
-        view.answer(&batch, |_| results.next().unwrap_or_default()).print(tally)?;
+        let (mut results, mut fits) = (results.into_iter(), fits.into_iter());
+        let answer = |record: &Record<'_>| match fits.next() {
+            Some(false) => failed(too_large(record)),
+            _ => results.next().unwrap_or_default(),
+        };
+        view.answer(&batch, answer).print(tally)?;
     }
     joined(reader)
+}
+
+/// Documents as messages, without those that are too large.
+fn messages(documents: Vec<Document>) -> Vec<Vec<Document>> {
+    let mut messages: Vec<Vec<Document>> = Vec::new();
+    let mut bytes = 0;
+    for document in documents {
+        let length = document.encoded_len();
+        if length > DOCUMENT_BYTES {
+            continue;
+        }
+        match messages.last_mut() {
+            Some(last) if last.len() < MESSAGE && bytes + length <= MESSAGE_BYTES => {
+                last.push(document);
+                bytes += length;
+            }
+            _ => {
+                messages.push(vec![document]);
+                bytes = length;
+            }
+        }
+    }
+    messages
+}
+
+fn too_large(record: &Record<'_>) -> Fault {
+    let message = format!("the document is larger than the {DOCUMENT_BYTES} bytes that a server takes");
+    Fault { document_id: record.id.to_string(), message }
 }
 
 async fn connect(url: &str) -> Result<Channel, Failure> {
