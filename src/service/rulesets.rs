@@ -5,6 +5,7 @@ use super::question::{Question, live};
 use super::work::Workers;
 use crate::catalog::{Catalog, Checked, Live};
 use crate::engine::Scratch;
+use crate::rules::Diagnostic;
 use crate::wire::proto::geotopics::v1::ruleset_service_server::RulesetService;
 use crate::wire::v1::{
     CheckRulesetRequest, CheckRulesetResponse, GetRulesetRequest, GetRulesetResponse, ListRulesetsRequest,
@@ -25,10 +26,12 @@ pub(super) struct Rulesets {
 impl Rulesets {
     fn rulesets(&self) -> Vec<Ruleset> {
         let rulesets = self.catalog.all().enumerate();
-        rulesets
-            .map(|(i, (live, fault))| wire::ruleset(&live, i == 0, fault.as_deref().map_or(&[], |f| f)))
-            .collect()
+        rulesets.map(|(i, (live, fault))| wire::ruleset(&live, i == 0, faults(fault.as_deref()))).collect()
     }
+}
+
+fn faults(last_replacement: Option<&Vec<Diagnostic>>) -> &[Diagnostic] {
+    last_replacement.map_or(&[], Vec::as_slice)
 }
 
 #[tonic::async_trait]
@@ -47,7 +50,8 @@ impl RulesetService for Rulesets {
     ) -> Result<Response<GetRulesetResponse>, Status> {
         let GetRulesetRequest { name } = request.into_inner();
         let live = live(&self.catalog, "name", &name)?;
-        let ruleset = self.rulesets().into_iter().find(|ruleset| ruleset.name == live.name);
+        let place = self.catalog.all().enumerate().find(|(_, (other, _))| other.name == live.name);
+        let ruleset = place.map(|(i, (_, fault))| wire::ruleset(&live, i == 0, faults(fault.as_deref())));
         let topics = live.classifier.topics().iter().map(wire::topic).collect();
         Ok(Response::new(GetRulesetResponse { ruleset, topics }))
     }
