@@ -51,6 +51,26 @@ pub struct Classifier {
     number: u64,
 }
 
+/// A stage of the pipeline: see [`Classifier::observe`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stage {
+    /// Title and text are split into words, and their bare forms hashed.
+    Read,
+    /// The terms of the ruleset are found.
+    Find,
+    /// The language is known, given or detected.
+    Detect,
+    /// The rules that can match are collected.
+    SetOff,
+    /// Those rules are evaluated and scored, topic by topic; the answer stands.
+    Score,
+}
+
+impl Stage {
+    /// All of them, in their order.
+    pub const ALL: [Stage; 5] = [Stage::Read, Stage::Find, Stage::Detect, Stage::SetOff, Stage::Score];
+}
+
 /// What a compiled ruleset knows of a topic.
 #[derive(Debug)]
 pub struct TopicInfo {
@@ -167,14 +187,25 @@ impl Classifier {
     /// nothing is read, and of a text with millions of hits only what comes before the millionth.
     #[must_use]
     pub fn classify(&self, document: &Document<'_>, scratch: &mut Scratch) -> Classification {
-        self.run(document, scratch, None)
+        self.run(document, scratch, None, |_| {})
+    }
+
+    /// The same, and `after` is told when each stage is done, for those who measure.
+    #[must_use]
+    pub fn observe(
+        &self,
+        document: &Document<'_>,
+        scratch: &mut Scratch,
+        after: impl FnMut(Stage),
+    ) -> Classification {
+        self.run(document, scratch, None, after)
     }
 
     /// The same, with every step.
     #[must_use]
     pub fn explain(&self, document: &Document<'_>, scratch: &mut Scratch) -> Explanation {
         let mut topics = Vec::new();
-        let classification = self.run(document, scratch, Some(&mut topics));
+        let classification = self.run(document, scratch, Some(&mut topics), |_| {});
         Explanation { classification, topics }
     }
 }

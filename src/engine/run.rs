@@ -8,7 +8,7 @@ use super::hits::settle;
 use super::plan::{RulePlan, Use};
 use super::score::{self, Fate, RuleHit};
 use super::scratch::Scratch;
-use super::{Classifier, TopicInfo};
+use super::{Classifier, Stage, TopicInfo};
 use crate::text::{Language, detect};
 
 /// Seconds of a day.
@@ -29,27 +29,32 @@ enum Spoken {
 }
 
 impl Classifier {
-    /// Classifies a document and, if asked, keeps every step.
+    /// Classifies a document and, if asked, keeps every step; `after` is told when each stage is done.
     pub(super) fn run(
         &self,
         document: &Document<'_>,
         scratch: &mut Scratch,
         mut explained: Option<&mut Vec<TopicExplanation>>,
+        mut after: impl FnMut(Stage),
     ) -> Classification {
         let mut answer = Classification::default();
 
         scratch.words.read(document, self.lexicon.seed(), self.lexicon.has_patterns());
+        after(Stage::Read);
 
         let Scratch { words, memory, found, .. } = scratch;
         found.reset(self.lexicon.terms());
         self.lexicon.find(self.number, document, words, memory, &mut found.places);
         found.group();
+        after(Stage::Find);
 
         let spoken = self.spoken(document);
         if let Spoken::In(language) = spoken {
             answer.language = language.to_string();
         }
+        after(Stage::Detect);
         self.set_off(document, spoken, scratch);
+        after(Stage::SetOff);
 
         scratch.labels.clear();
         scratch.labels.resize(self.topics.len(), false);
@@ -77,6 +82,7 @@ impl Classifier {
         let by_score = |a: (f64, u32), b: (f64, u32)| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1));
         answer.labels.sort_unstable_by(|a, b| by_score((a.score, a.topic), (b.score, b.topic)));
         answer.near_misses.sort_unstable_by(|a, b| by_score((a.score, a.topic), (b.score, b.topic)));
+        after(Stage::Score);
         answer
     }
 
