@@ -3,7 +3,7 @@
 use super::document::{Document, Field};
 use super::hash::Seed;
 use super::hits::{Hit, WALL};
-use crate::text::{Break, LEAD_WORDS, Span, bare_into, break_between, words};
+use crate::text::{Break, LEAD_WORDS, Span, bare_into, break_between, split_into};
 
 /// The words of title and text in one row, with a wall of [`WALL`] empty ones between them.
 #[derive(Debug, Default)]
@@ -22,6 +22,8 @@ pub(super) struct Words {
     lead_end: Option<u32>,
     sentences: Vec<u32>,
     paragraphs: Vec<u32>,
+    /// The numbers of the words of a field that hold more than ASCII letters and digits.
+    odd: Vec<u32>,
     form: String,
 }
 
@@ -53,20 +55,23 @@ impl Words {
     }
 
     fn read_field(&mut self, text: &str, seed: Seed, keys: bool) {
-        let mut words = words(text);
-        while let Some((span, plain)) = words.next_plain() {
-            let hash = if plain {
-                seed.ascii(text.as_bytes(), span.start as usize, span.end as usize)
-            } else {
-                self.form.clear();
-                bare_into(span.of(text), &mut self.form);
-                seed.bare(self.form.as_bytes())
-            };
-            self.spans.push(span);
-            self.hashes.push(hash);
-            if keys {
+        let from = self.spans.len();
+        self.odd.clear();
+        split_into(text, &mut self.spans, &mut self.odd);
+        let plain = |span: &Span| seed.ascii(text.as_bytes(), span.start as usize, span.end as usize);
+        self.hashes.extend(self.spans[from..].iter().map(plain));
+        for &number in &self.odd {
+            let number = number as usize;
+            self.form.clear();
+            bare_into(self.spans[number].of(text), &mut self.form);
+            self.hashes[number] = seed.bare(self.form.as_bytes());
+        }
+        if keys {
+            self.keys.extend_from_slice(&self.hashes[from..]);
+            for &number in &self.odd {
                 // Inverted, so that the word "muller" and the word "müller" do not share what is remembered.
-                self.keys.push(if plain { hash } else { !seed.bare(span.of(text).as_bytes()) });
+                let number = number as usize;
+                self.keys[number] = !seed.bare(self.spans[number].of(text).as_bytes());
             }
         }
     }

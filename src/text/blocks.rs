@@ -1,90 +1,51 @@
-//! Which bytes of a text are plain: ASCII letters and digits?
+//! What kinds of bytes stand where, as bits, 64 bytes at a time?
 //!
-//! Answered for 64 bytes at a time, as bits, with code that compilers turn into vector instructions: finding a word
-//! then takes two counts of trailing zeros instead of two loops whose ends no processor predicts.
+//! Compilers turn this code into vector instructions. Words are then found by counting zeros instead of by a loop over
+//! bytes whose end no processor predicts.
 
 /// The bytes of a block.
-const BLOCK: usize = 64;
+pub(super) const BLOCK: usize = 64;
 
-/// A walk over a text from left to right.
-#[derive(Clone, Debug)]
-pub(super) struct Blocks<'t> {
-    bytes: &'t [u8],
-    /// The number of the block whose bits are held.
-    number: usize,
+/// The kinds of 64 bytes, the lowest bit for the first one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Kinds {
     /// ASCII letters and digits.
-    plain: u64,
+    pub(super) plain: u64,
     /// Bytes that need a look at the characters around them: not ASCII, or an apostrophe.
-    other: u64,
+    pub(super) other: u64,
+    /// Full stops.
+    pub(super) stops: u64,
 }
 
-impl<'t> Blocks<'t> {
-    pub(super) fn new(text: &'t str) -> Blocks<'t> {
-        let mut blocks = Blocks { bytes: text.as_bytes(), number: 0, plain: 0, other: 0 };
-        blocks.load(0);
-        blocks
-    }
-
-    /// The first byte from `at` on that is plain or other, and whether it is plain.
-    #[inline(always)]
-    pub(super) fn next_start(&mut self, at: usize) -> Option<(usize, bool)> {
-        self.find(at, |blocks| blocks.plain | blocks.other)
-            .map(|at| (at, self.plain >> (at % BLOCK) & 1 == 1))
-    }
-
-    /// The first byte from `at` on that is not plain, and whether it is other; the end of the text is neither.
-    #[inline(always)]
-    pub(super) fn next_end(&mut self, at: usize) -> (usize, bool) {
-        match self.find(at, |blocks| !blocks.plain) {
-            Some(at) => (at, self.other >> (at % BLOCK) & 1 == 1),
-            None => (self.bytes.len(), false),
-        }
-    }
-
-    /// The first byte from `at` on that has its bit set.
-    #[inline(always)]
-    fn find(&mut self, at: usize, bits: impl Fn(&Self) -> u64) -> Option<usize> {
-        let mut number = at / BLOCK;
-        let mut keep = u64::MAX << (at % BLOCK);
-        while number * BLOCK < self.bytes.len() {
-            if number != self.number {
-                self.load(number);
-            }
-            let found = bits(self) & keep;
-            if found != 0 {
-                let at = number * BLOCK + found.trailing_zeros() as usize;
-                return (at < self.bytes.len()).then_some(at);
-            }
-            number += 1;
-            keep = u64::MAX;
-        }
-        None
-    }
-
-    fn load(&mut self, number: usize) {
-        self.number = number;
-        let rest = self.bytes.get(number * BLOCK..).unwrap_or_default();
-        match rest.first_chunk::<BLOCK>() {
-            Some(block) => (self.plain, self.other) = bits(block),
-            None => {
-                let mut block = [b' '; BLOCK];
-                block[..rest.len()].copy_from_slice(rest);
-                (self.plain, self.other) = bits(&block);
-            }
-        }
+impl Kinds {
+    /// Only those from a byte on.
+    pub(super) fn from(self, byte: usize) -> Kinds {
+        let keep = if byte < BLOCK { u64::MAX << byte } else { 0 };
+        Kinds { plain: self.plain & keep, other: self.other & keep, stops: self.stops & keep }
     }
 }
 
-fn bits(block: &[u8; BLOCK]) -> (u64, u64) {
-    let (mut plain, mut other) = ([0_u8; BLOCK], [0_u8; BLOCK]);
+/// The kinds of the bytes of each block; blanks fill the last one up.
+pub(super) fn blocks(bytes: &[u8]) -> impl Iterator<Item = Kinds> + '_ {
+    let (whole, rest) = bytes.as_chunks::<BLOCK>();
+    let mut last = [b' '; BLOCK];
+    last[..rest.len()].copy_from_slice(rest);
+    let last = (!rest.is_empty()).then(move || kinds(&last));
+    whole.iter().map(kinds).chain(last)
+}
+
+#[inline(always)]
+fn kinds(block: &[u8; BLOCK]) -> Kinds {
+    let (mut plain, mut other, mut stops) = ([0_u8; BLOCK], [0_u8; BLOCK], [0_u8; BLOCK]);
     for i in 0..BLOCK {
         let byte = block[i];
         let letter = (byte | 0x20).wrapping_sub(b'a') < 26;
         let digit = byte.wrapping_sub(b'0') < 10;
         plain[i] = u8::from(letter | digit);
         other[i] = u8::from((byte >= 0x80) | (byte == b'\'') | (byte == b'`'));
+        stops[i] = u8::from(byte == b'.');
     }
-    (pack(&plain), pack(&other))
+    Kinds { plain: pack(&plain), other: pack(&other), stops: pack(&stops) }
 }
 
 /// One bit for each byte, all of which are 0 or 1: a multiplication gathers the bits of eight of them in its top byte.
@@ -101,23 +62,16 @@ mod tests {
     #[test]
     fn bits_are_those_of_each_byte() {
         let mut random = fastrand::Rng::with_seed(1);
-        for _ in 0..2000 {
-            let text: String = (0..random.usize(..200))
-                .map(|_| {
-                    *random
-                        .choice(&['a', 'Z', '0', ' ', '\'', '.', 'é', '@', '[', '`', '{', '/', ':'])
-                        .unwrap()
-                })
-                .collect();
-            let bytes = text.as_bytes();
-            let plain = |b: u8| b.is_ascii_alphanumeric();
-            let other = |b: u8| !b.is_ascii() || b == b'\'' || b == b'`';
-            let mut blocks = Blocks::new(&text);
-            for at in 0..=bytes.len() {
-                let start = (at..bytes.len()).find(|&i| plain(bytes[i]) || other(bytes[i]));
-                assert_eq!(blocks.next_start(at), start.map(|i| (i, plain(bytes[i]))));
-                let end = (at..bytes.len()).find(|&i| !plain(bytes[i]));
-                assert_eq!(blocks.next_end(at), end.map_or((bytes.len(), false), |i| (i, other(bytes[i]))));
+        for _ in 0..500 {
+            let bytes: Vec<u8> = (0..random.usize(..200)).map(|_| random.u8(..)).collect();
+            let kinds: Vec<Kinds> = blocks(&bytes).collect();
+            assert_eq!(kinds.len(), bytes.len().div_ceil(BLOCK));
+            for (i, &b) in bytes.iter().enumerate() {
+                let Kinds { plain, other, stops } = kinds[i / BLOCK];
+                let bit = |bits: u64| bits >> (i % BLOCK) & 1 == 1;
+                assert_eq!(bit(plain), b.is_ascii_alphanumeric());
+                assert_eq!(bit(other), !b.is_ascii() || b == b'\'' || b == b'`');
+                assert_eq!(bit(stops), b == b'.');
             }
         }
     }

@@ -16,5 +16,6 @@ pub use forms::{bare, exact, folded};
 pub(crate) use forms::{bare_into, is_bare, is_exact};
 pub use language::{Language, detect, stem, stemmed};
 pub use span::Span;
-pub use split::{PatternWord, Words, pattern_words, words};
+pub(crate) use split::split_into;
+pub use split::{PatternWord, pattern_words, words};
 pub use structure::{Break, LEAD_WORDS, break_between};
