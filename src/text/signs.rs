@@ -1,15 +1,16 @@
 //! By which letters and words does one know a language?
 //!
-//! Written from knowledge of the languages, and no word count of any corpus. A language that no ruleset will ever
-//! name stands here too where its neighbours would otherwise swallow its texts.
+//! Written from knowledge of the languages, not from counts of a corpus. Languages that hardly any ruleset names stand
+//! here too, where their neighbours would otherwise swallow their texts. Languages that are alone in their script do
+//! not: those, the script decides.
 
 /// What is typical of a language.
 pub(super) struct Signs {
     /// Its code in ISO 639, the shortest.
     pub(super) code: &'static str,
-    /// Letters that not every language of its script has: all of its own, so that a word with another is not its.
+    /// Its letters that not every language of the script writes, in lower case. A letter that no row has tells nothing.
     pub(super) letters: &'static str,
-    /// Frequent words that carry grammar, in lower case; the commonest also as they are typed without diacritics.
+    /// Common words, mostly of grammar, in lower case; some also as they are typed without diacritics.
     pub(super) words: &'static str,
 }
 
@@ -17,7 +18,7 @@ const fn signs(code: &'static str, letters: &'static str, words: &'static str) -
     Signs { code, letters, words }
 }
 
-/// One bit of a [`Languages`](super::detect) for each.
+/// No more than a set of 64 bits can hold.
 #[rustfmt::skip]
 pub(super) const LANGUAGES: [Signs; 62] = [
     signs("en", "", "the of and to in a is that for it was on as with be by at are this from he his have has had not they which or an were but been their its will would who said we more when you i about after than there also could what if up out into over other some two new she him them our us how all can no so any only most may between because these those during against before while under where such being did does do just now still through your her says year years first last since amid near off both each many much per whose until within without should must might told my me s t u including according however another made make three well even back down then very day week month government people don didn isn"),
