@@ -55,3 +55,20 @@ fn a_warm_scratch_is_enough() {
         }
     }
 }
+
+#[test]
+fn a_language_that_words_make_evident_is_free() {
+    for (language, text) in [
+        (
+            "en",
+            "China and Russia met in the capital, and they said that the corridor would be open by the summer.",
+        ),
+        ("ru", "Россия и Китай заявили, что новый коридор будет открыт уже этим летом, если не будет войны."),
+        ("zh", "中国和俄罗斯表示，新的走廊将于今年夏天开放。"),
+    ] {
+        let detect = || geotopics::text::detect("", text).map(|language| language.to_string());
+        assert_eq!(detect().as_deref(), Some(language));
+        let counted = allocation_counter::measure(|| _ = geotopics::text::detect("", text));
+        assert_eq!(counted.count_total, 0, "{text}");
+    }
+}

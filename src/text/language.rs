@@ -1,9 +1,8 @@
-//! Which language is it, and what are the stems of its words?
+//! What is a language called, and what are the stems of its words?
 
-use super::{bare, words};
+use super::bare;
 use snowball_stemmers_rs::{Algorithm, Stemmer};
 use std::fmt;
-use whatlang::Lang;
 
 /// A language tag, by its first part and in lower case: `en` for `en-US` and `EN_us`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -44,101 +43,6 @@ impl fmt::Display for Language {
 impl fmt::Debug for Language {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
-    }
-}
-
-/// Detection looks at no more than so many characters of title and text.
-const LOOKED_AT: usize = 600;
-/// With fewer words than this, detection is never sure.
-const MIN_WORDS: usize = 8;
-
-/// The language of a document that does not say it; none where detection is not sure.
-///
-/// By letter trigrams and alphabets (crate whatlang) over the first 600 characters of title and text.
-#[must_use]
-pub fn detect(title: &str, text: &str) -> Option<Language> {
-    let mut sample: String = title.chars().take(LOOKED_AT).collect();
-    let left = LOOKED_AT.saturating_sub(sample.chars().count() + 1);
-    sample.push('\n');
-    sample.extend(text.chars().take(left));
-    words(&sample).nth(MIN_WORDS - 1)?;
-    let info = whatlang::detect(&sample)?;
-    if info.is_reliable() { Language::of_tag(tag(info.lang())) } else { None }
-}
-
-/// The shortest ISO 639 code of a language.
-fn tag(lang: Lang) -> &'static str {
-    match lang {
-        Lang::Afr => "af",
-        Lang::Aka => "ak",
-        Lang::Amh => "am",
-        Lang::Ara => "ar",
-        Lang::Aze => "az",
-        Lang::Bel => "be",
-        Lang::Ben => "bn",
-        Lang::Bul => "bg",
-        Lang::Cat => "ca",
-        Lang::Ces => "cs",
-        Lang::Cmn => "zh",
-        Lang::Cym => "cy",
-        Lang::Dan => "da",
-        Lang::Deu => "de",
-        Lang::Ell => "el",
-        Lang::Eng => "en",
-        Lang::Epo => "eo",
-        Lang::Est => "et",
-        Lang::Fin => "fi",
-        Lang::Fra => "fr",
-        Lang::Guj => "gu",
-        Lang::Heb => "he",
-        Lang::Hin => "hi",
-        Lang::Hrv => "hr",
-        Lang::Hun => "hu",
-        Lang::Hye => "hy",
-        Lang::Ind => "id",
-        Lang::Ita => "it",
-        Lang::Jav => "jv",
-        Lang::Jpn => "ja",
-        Lang::Kan => "kn",
-        Lang::Kat => "ka",
-        Lang::Khm => "km",
-        Lang::Kor => "ko",
-        Lang::Lat => "la",
-        Lang::Lav => "lv",
-        Lang::Lit => "lt",
-        Lang::Mal => "ml",
-        Lang::Mar => "mr",
-        Lang::Mkd => "mk",
-        Lang::Mya => "my",
-        Lang::Nep => "ne",
-        Lang::Nld => "nl",
-        Lang::Nob => "nb",
-        Lang::Ori => "or",
-        Lang::Pan => "pa",
-        Lang::Pes => "fa",
-        Lang::Pol => "pl",
-        Lang::Por => "pt",
-        Lang::Ron => "ro",
-        Lang::Rus => "ru",
-        Lang::Sin => "si",
-        Lang::Slk => "sk",
-        Lang::Slv => "sl",
-        Lang::Sna => "sn",
-        Lang::Spa => "es",
-        Lang::Srp => "sr",
-        Lang::Swe => "sv",
-        Lang::Tam => "ta",
-        Lang::Tel => "te",
-        Lang::Tgl => "tl",
-        Lang::Tha => "th",
-        Lang::Tuk => "tk",
-        Lang::Tur => "tr",
-        Lang::Ukr => "uk",
-        Lang::Urd => "ur",
-        Lang::Uzb => "uz",
-        Lang::Vie => "vi",
-        Lang::Yid => "yi",
-        Lang::Zul => "zu",
     }
 }
 
@@ -224,12 +128,5 @@ mod tests {
         assert_eq!(stem_of("en", "negotiating"), stem_of("en", "negotiate"));
         assert_eq!(stem_of("ru", "переговоров"), stem_of("ru", "переговоры"));
         assert_eq!(stem_of("zh", "x"), None);
-    }
-
-    #[test]
-    fn detection_is_sure_of_sentences_only() {
-        let russian = "Министры двух стран встретились в столице и обсудили новый договор о торговле";
-        assert_eq!(detect("", russian).unwrap().as_str(), "ru");
-        assert_eq!(detect("Министры двух стран", "встретились в столице"), None);
     }
 }
