@@ -11,6 +11,10 @@ use foldhash::{HashMap, HashMapExt, HashSet};
 /// Lists that name lists are laid out flat; so many entries are the most that may come of it.
 const MAX_LIST_ENTRIES: usize = 1 << 24;
 
+/// The places of a term are hits of no more rules than this at once, so that hits have a bound; where a term has more,
+/// its rules look for its places one by one, as queries do.
+const MOST_RULES: u32 = 4;
+
 /// Compiles a ruleset.
 pub(super) fn compile(ruleset: &Ruleset) -> Result<(Lexicon, Plan), TooLarge> {
     let mut compiler = Compiler::new(ruleset);
@@ -273,15 +277,27 @@ impl<'r> Compiler<'r> {
         let mut groups: Vec<Vec<u32>> = Vec::new();
         let mut group_of: HashMap<NodeId, u32> = HashMap::new();
         let mut always = Vec::new();
+        let just_terms = |rule: &RulePlan| match rule.query.map(|query| (&nodes[query as usize], query)) {
+            Some((Node::Terms { terms, part: None }, query)) if !shared[query as usize] => {
+                Some((terms, query))
+            }
+            _ => None,
+        };
+        let mut rules_with = vec![0_u32; lexicon.len()];
+        for term in rules.iter().filter_map(just_terms).flat_map(|(terms, _)| terms) {
+            rules_with[*term as usize] += 1;
+        }
+        let mut named = vec![true; nodes.len()];
         for (number, rule) in (0..).zip(&mut rules) {
-            let Some(query) = rule.query else { continue };
-            if let (Node::Terms { terms, part: None }, false) =
-                (&nodes[query as usize], shared[query as usize])
+            if let Some((terms, query)) = just_terms(rule)
+                && terms.iter().all(|&term| rules_with[term as usize] <= MOST_RULES)
             {
                 uses.extend(terms.iter().map(|&term| (term, Use::Hit(number))));
+                named[query as usize] = false;
                 rule.query = None;
                 continue;
             }
+            let Some(query) = rule.query else { continue };
             let Some(anchor) = &anchors.of_nodes[query as usize] else {
                 always.push(number);
                 continue;
@@ -298,6 +314,11 @@ impl<'r> Compiler<'r> {
                 groups[group as usize].push(number);
             }
         }
+        for (node, _) in nodes.iter().zip(named).filter(|(_, named)| *named) {
+            if let Node::Terms { terms, .. } = node {
+                uses.extend(terms.iter().map(|&term| (term, Use::Named)));
+            }
+        }
         uses.sort_unstable();
         uses.dedup();
         let total = u32::try_from(uses.len()).map_err(|_| TooLarge { what: "uses of terms" })?;
@@ -311,6 +332,7 @@ impl<'r> Compiler<'r> {
         }
         let plan = Plan {
             languages: rules.iter().any(|rule| rule.language.is_some()),
+            scoped: rules.iter().any(|rule| (rule.language, rule.since, rule.until) != (None, None, None)),
             nodes,
             shared,
             metas,

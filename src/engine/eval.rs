@@ -1,8 +1,8 @@
 //! Where does a query match? Evaluates the nodes of a plan over the terms that were found.
 
 use super::document::Document;
+use super::find::Found;
 use super::hits::{Hit, NearScratch, Taken, Within, keep_far, near, settle, unite};
-use super::lexicon::{Found, Lexicon};
 use super::plan::{Node, NodeId, Plan};
 use super::words::Words;
 use crate::rules::{Part, Reach, metadata_value};
@@ -79,7 +79,6 @@ pub(super) struct EvalScratch {
 
 /// Evaluates queries of one document, as one topic sees it.
 pub(super) struct Eval<'a, 'd> {
-    pub(super) lexicon: &'a Lexicon,
     pub(super) plan: &'a Plan,
     pub(super) document: &'a Document<'d>,
     pub(super) words: &'a mut Words,
@@ -117,7 +116,6 @@ impl EvalScratch {
 impl<'a, 'd> Eval<'a, 'd> {
     #[expect(clippy::too_many_arguments, reason = "one place makes it, from the parts of a scratch")]
     pub(super) fn new(
-        lexicon: &'a Lexicon,
         plan: &'a Plan,
         document: &'a Document<'d>,
         words: &'a mut Words,
@@ -127,7 +125,7 @@ impl<'a, 'd> Eval<'a, 'd> {
         scratch: &'a mut EvalScratch,
         stamp: u64,
     ) -> Self {
-        Eval { lexicon, plan, document, words, found, labels, masked, scratch, stamp }
+        Eval { plan, document, words, found, labels, masked, scratch, stamp }
     }
 
     /// Whether a query has a hit, with or without a place.
@@ -289,9 +287,7 @@ impl<'a, 'd> Eval<'a, 'd> {
 
     /// Appends the hits of the found term at `index` that this topic sees in `part`.
     pub(super) fn places(&mut self, index: usize, part: Option<Part>, out: &mut Vec<Hit>) {
-        let last = self.lexicon.words_of(self.found.terms[index].0) - 1;
-        for place in self.found.at(index) {
-            let hit = Hit { start: place.start, end: place.start + last, gaps: false };
+        for hit in self.found.at(index).iter().map(|found| found.hit()) {
             if self.masked.is_some_and(|masked| masked.any(hit)) {
                 continue;
             }

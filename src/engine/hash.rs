@@ -3,7 +3,7 @@
 //! Folded multiplication as in wyhash and foldhash. The seed is drawn once a process, so that nobody can craft
 //! words that collide; nothing that the engine answers depends on it.
 
-use std::hash::{BuildHasher, Hasher, RandomState};
+use std::hash::{BuildHasher, RandomState};
 use std::sync::LazyLock;
 
 /// The seed of this process.
@@ -52,26 +52,6 @@ impl Seed {
             }
             start += 16;
         }
-    }
-}
-
-/// Hashes keys that are hashes already: it takes them as they are.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Hashed(u64);
-
-impl Hasher for Hashed {
-    fn write(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.write_u64(u64::from(byte));
-        }
-    }
-
-    fn write_u64(&mut self, key: u64) {
-        self.0 = self.0.rotate_left(8) ^ key;
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
     }
 }
 

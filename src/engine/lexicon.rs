@@ -1,177 +1,50 @@
-//! Which terms stand in a text?
+//! Which terms are there?
 //!
-//! Each term has one anchor, the part of it that is likely to be rarest: a pair of neighbouring plain words, a plain
-//! word or a pattern.
-//! A byte of tags, found by the hash of a word, tells whether the word can be an anchor or half of one; only then
-//! the table of anchors is asked, and only what it answers is compared word by word.
+//! Each term has one anchor, the part of it that is likely to be rarest in a text: a pair of neighbouring plain words, a
+//! plain word or a pattern. Where its anchor stands (`anchors`, `memory`), the rest of a term is compared (`find`).
 
 use super::TooLarge;
-use super::document::Document;
-use super::hash::{Hashed, Seed};
+use super::anchors::{Anchor, Anchors, By, Posting};
+use super::hash::Seed;
 use super::patterns::Patterns;
-use super::words::Words;
 use crate::rules::{Pattern, Term};
-use crate::text::{Language, bare, exact, is_bare, is_exact, stem};
+use crate::text::{Language, bare, stem};
 use foldhash::HashMap;
-use std::hash::BuildHasherDefault;
+use std::hash::BuildHasher;
 
 /// What one word of a term must be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Element {
-    /// This plain word.
+pub(super) enum Element {
+    /// This one of [`Lexicon::words`].
     Word(u32),
-    /// This word of [`Lexicon::exacts`].
+    /// This one of [`Lexicon::exacts`].
     Exact(u32),
     /// This pattern.
     Pattern(u32),
 }
 
-/// A term at its anchor.
-#[derive(Clone, Copy, Debug)]
-struct Posting {
-    term: u32,
-    /// Which of its words the anchor is.
-    offset: u8,
-    /// How many words it has.
-    words: u8,
-    /// Where the anchor stands, the term does: nothing is left to compare.
-    sure: bool,
-}
-
 /// The terms of a ruleset, numbered from 0.
 #[derive(Debug)]
 pub(super) struct Lexicon {
-    seed: Seed,
-    /// Hashes and bare forms of the plain words.
-    hashes: Vec<u64>,
-    form_ends: Vec<u32>,
-    forms: String,
-    /// Plain word and exact form.
-    exacts: Vec<(u32, Box<str>)>,
-    patterns: Patterns,
-    elements: Vec<Element>,
-    /// Where the elements of each term end.
-    term_ends: Vec<u32>,
-    tags: Box<[u8]>,
-    /// A bit for each pair that is an anchor, one of sixteen times as many.
-    pairs: Box<[u64]>,
-    slots: Box<[Slot]>,
-    postings: Vec<Posting>,
-    /// Where the postings of each pattern end, and all of them.
+    pub(super) seed: Seed,
+    /// The plain words: hash and bare form.
+    pub(super) words: Vec<(u64, Box<str>)>,
+    /// The exact forms, each with the hash of its bare form.
+    pub(super) exacts: Vec<(u64, Box<str>)>,
+    pub(super) patterns: Patterns,
+    pub(super) anchors: Anchors,
+    /// Of each term that has only plain words the bare forms, with a blank behind each.
+    pub(super) texts: String,
+    /// Of all other terms the elements.
+    pub(super) elements: Vec<Element>,
+    /// Where each term begins in `texts` or `elements`, and how many words it has.
+    terms: Vec<(u32, u8, By)>,
+    /// Where the terms anchored on each pattern end, and all of them.
     pattern_ends: Vec<u32>,
     pattern_postings: Vec<Posting>,
 }
 
-/// An anchor and its postings; free where there are none.
-#[derive(Clone, Copy, Debug, Default)]
-struct Slot {
-    key: u64,
-    from: u32,
-    to: u32,
-}
-
-/// Tags of a word: it is an anchor alone, or the first or second word of one.
-const ALONE: u8 = 1;
-const FIRST: u8 = 2;
-const SECOND: u8 = 4;
-
-/// A term that stands in the text, by the number of its first word.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Found {
-    pub(super) term: u32,
-    pub(super) start: u32,
-}
-
-/// Patterns of words seen before, kept from one document to the next.
-#[derive(Debug, Default)]
-pub(super) struct Memory {
-    /// Which lexicon it is about.
-    owner: u64,
-    /// By the key of a word, where its patterns stand in `patterns`.
-    ranges: std::collections::HashMap<u64, (u32, u32), BuildHasherDefault<Hashed>>,
-    patterns: Vec<u32>,
-    /// The patterns of each word of the document.
-    of_words: Vec<(u32, u32)>,
-}
-
-/// So many words with their patterns are remembered before the memory starts anew.
-const REMEMBERED: usize = 1 << 16;
-
-/// In a text with more places of terms nothing is looked for behind them, so that memory has a bound whatever the
-/// rules: thousands of wildcards can match every word of a long text.
-const MOST_PLACES: usize = 1 << 20;
-
-impl Memory {
-    /// Looks up the patterns of every word of a document.
-    fn read(&mut self, owner: u64, patterns: &Patterns, document: &Document<'_>, words: &Words) {
-        if self.owner != owner || self.ranges.len() > REMEMBERED || self.patterns.len() > 8 * REMEMBERED {
-            *self = Memory { owner, ..Memory::default() };
-        }
-        self.of_words.clear();
-        let mut places = 0;
-        for (number, &key) in words.keys().iter().enumerate() {
-            if places > MOST_PLACES {
-                self.of_words.resize(words.len(), (0, 0));
-                return;
-            }
-            let range = *self.ranges.entry(key).or_insert_with(|| {
-                let from = self.patterns.len();
-                patterns.of_word(words.word(document, number), &mut self.patterns);
-                (from as u32, self.patterns.len() as u32)
-            });
-            places += (range.1 - range.0) as usize;
-            self.of_words.push(range);
-        }
-    }
-
-    fn of_word(&self, number: usize) -> &[u32] {
-        let (from, to) = self.of_words[number];
-        &self.patterns[from as usize..to as usize]
-    }
-}
-
 impl Lexicon {
-    /// Appends every place of every term, in no particular order.
-    pub(super) fn find(
-        &self,
-        owner: u64,
-        document: &Document<'_>,
-        words: &Words,
-        memory: &mut Memory,
-        found: &mut Vec<Found>,
-    ) {
-        if !self.patterns.is_empty() {
-            memory.read(owner, &self.patterns, document, words);
-        }
-        let hashes = words.hashes();
-        for field in words.fields() {
-            let place = Place { lexicon: self, document, words, memory, field: field.clone() };
-            let mut before = 0;
-            for number in field {
-                let hash = hashes[number];
-                let tags = self.tags[self.tag_index(hash)];
-                if tags & ALONE != 0 {
-                    place.check(self.postings(hash), number, found);
-                }
-                if tags & SECOND != 0 && before & FIRST != 0 {
-                    let pair = self.seed.pair(hashes[number - 1], hash);
-                    if self.may_be_pair(pair) {
-                        place.check(self.postings(pair), number - 1, found);
-                    }
-                }
-                before = tags;
-                if found.len() > MOST_PLACES {
-                    return;
-                }
-                if !self.patterns.is_empty() {
-                    for &pattern in memory.of_word(number) {
-                        place.check(self.postings_of_pattern(pattern), number, found);
-                    }
-                }
-            }
-        }
-    }
-
     pub(super) fn seed(&self) -> Seed {
         self.seed
     }
@@ -182,125 +55,30 @@ impl Lexicon {
 
     /// How many terms there are.
     pub(super) fn terms(&self) -> usize {
-        self.term_ends.len()
-    }
-
-    /// How many words a term has.
-    pub(super) fn words_of(&self, term: u32) -> u32 {
-        let term = term as usize;
-        self.term_ends[term] - if term == 0 { 0 } else { self.term_ends[term - 1] }
+        self.terms.len()
     }
 
     /// A term as it is compared: plain words in bare form, `=` before an exact form, `~` before a stem.
     pub(super) fn text(&self, term: u32) -> String {
-        let words = self.elements_of(term).iter().map(|&element| match element {
-            Element::Word(word) => self.form(word).to_owned(),
+        let (at, length, by) = self.terms[term as usize];
+        let (at, length) = (at as usize, usize::from(length));
+        let word = |&element: &Element| match element {
+            Element::Word(word) => self.words[word as usize].1.to_string(),
             Element::Exact(index) => format!("={}", self.exacts[index as usize].1),
             Element::Pattern(pattern) => self.patterns.text(pattern).to_owned(),
-        });
-        words.collect::<Vec<_>>().join(" ")
+        };
+        let words: Vec<String> = match by {
+            By::Text => self.texts[at..].split(' ').take(length).map(str::to_owned).collect(),
+            By::Elements | By::Anchor => self.elements[at..at + length].iter().map(word).collect(),
+        };
+        words.join(" ")
     }
 
-    fn elements_of(&self, term: u32) -> &[Element] {
-        let end = self.term_ends[term as usize];
-        &self.elements[(end - self.words_of(term)) as usize..end as usize]
-    }
-
-    fn tag_index(&self, hash: u64) -> usize {
-        hash as usize & (self.tags.len() - 1)
-    }
-
-    /// False for all but one in sixteen of the pairs that are no anchor, and without the cache miss of the table.
-    fn may_be_pair(&self, key: u64) -> bool {
-        self.pairs[pair_index(key, self.pairs.len())] >> (key % 64) & 1 == 1
-    }
-
-    fn postings(&self, key: u64) -> &[Posting] {
-        let mask = self.slots.len() - 1;
-        let mut at = home(key, mask);
-        loop {
-            let slot = &self.slots[at];
-            if slot.key == key || slot.from == slot.to {
-                return &self.postings[slot.from as usize..slot.to as usize];
-            }
-            at = (at + 1) & mask;
-        }
-    }
-
-    fn postings_of_pattern(&self, pattern: u32) -> &[Posting] {
+    /// The terms that are anchored on a pattern.
+    pub(super) fn of_pattern(&self, pattern: u32) -> &[Posting] {
         let pattern = pattern as usize;
         let from = if pattern == 0 { 0 } else { self.pattern_ends[pattern - 1] };
         &self.pattern_postings[from as usize..self.pattern_ends[pattern] as usize]
-    }
-
-    fn form(&self, word: u32) -> &str {
-        let word = word as usize;
-        let from = if word == 0 { 0 } else { self.form_ends[word - 1] };
-        &self.forms[from as usize..self.form_ends[word] as usize]
-    }
-}
-
-/// The table is addressed by the upper half of a key, the tags by the lower.
-fn home(key: u64, mask: usize) -> usize {
-    (key >> 32) as usize & mask
-}
-
-/// The bit of a pair is chosen by bits of its key that address neither the table nor the bit inside the word.
-fn pair_index(key: u64, words: usize) -> usize {
-    (key >> 6) as usize & (words - 1)
-}
-
-/// Where candidates are compared.
-struct Place<'a, 'd> {
-    lexicon: &'a Lexicon,
-    document: &'a Document<'d>,
-    words: &'a Words,
-    memory: &'a Memory,
-    field: std::ops::Range<usize>,
-}
-
-impl Place<'_, '_> {
-    /// Adds those of the candidates at an anchor that stand there.
-    fn check(&self, candidates: &[Posting], anchor: usize, found: &mut Vec<Found>) {
-        for &Posting { term, offset, words, sure } in candidates {
-            let Some(start) = anchor.checked_sub(usize::from(offset)) else { continue };
-            if start < self.field.start || start + usize::from(words) > self.field.end {
-                continue;
-            }
-            let mut elements = self.lexicon.elements_of(term).iter().zip(start..);
-            if sure || elements.all(|(&element, number)| self.is(number, element)) {
-                found.push(Found { term, start: start as u32 });
-            }
-        }
-    }
-
-    fn is(&self, number: usize, element: Element) -> bool {
-        match element {
-            Element::Word(word) => self.is_word(number, word),
-            Element::Exact(index) => {
-                let (word, form) = &self.lexicon.exacts[index as usize];
-                self.words.hashes()[number] == self.lexicon.hashes[*word as usize] && {
-                    is_exact(self.words.word(self.document, number), form)
-                }
-            }
-            Element::Pattern(pattern) => {
-                self.memory.of_word(number).binary_search(&pattern).is_ok()
-                    && self
-                        .lexicon
-                        .patterns
-                        .exact(pattern)
-                        .is_none_or(|glob| glob.matches(&exact(self.words.word(self.document, number))))
-            }
-        }
-    }
-
-    /// Equal hashes make equal words all but certain; equal bytes make it certain.
-    fn is_word(&self, number: usize, word: u32) -> bool {
-        self.words.hashes()[number] == self.lexicon.hashes[word as usize] && {
-            let here = self.words.word(self.document, number);
-            let form = self.lexicon.form(word);
-            here.eq_ignore_ascii_case(form) || is_bare(here, form)
-        }
     }
 }
 
@@ -316,42 +94,76 @@ enum PatternKey<'r> {
 /// Collects terms.
 #[derive(Debug, Default)]
 pub(super) struct Builder<'r> {
-    words: HashMap<String, u32>,
-    exacts: HashMap<&'r str, u32>,
-    exact_words: Vec<(u32, Box<str>)>,
+    words: Vec<Box<str>>,
+    word_numbers: HashMap<Box<str>, u32>,
+    /// Exact forms, each with the number of its bare form.
+    exacts: Vec<(u32, &'r str)>,
+    exact_numbers: HashMap<&'r str, u32>,
     patterns: Vec<(&'r Pattern, Language)>,
     pattern_numbers: HashMap<PatternKey<'r>, u32>,
-    terms: HashMap<Box<[Element]>, u32>,
     elements: Vec<Element>,
+    /// Where the elements of each term end.
     term_ends: Vec<u32>,
+    /// A hash table of the numbers of terms, each plus one, that compares terms by their elements: a map that owned its
+    /// keys took most of the time of compiling.
+    term_slots: Vec<u32>,
+    hasher: foldhash::fast::FixedState,
 }
 
 impl<'r> Builder<'r> {
     /// The number of a term, whose stems are those of `language`.
     pub(super) fn term(&mut self, term: &'r Term, language: Language) -> u32 {
-        let elements: Box<[Element]> = term.words.iter().map(|p| self.element(p, language)).collect();
-        if let Some(&number) = self.terms.get(&elements) {
-            return number;
+        let from = self.elements.len();
+        for pattern in &term.words {
+            let element = self.element(pattern, language);
+            self.elements.push(element);
         }
-        let number = self.term_ends.len() as u32;
-        self.elements.extend_from_slice(&elements);
+        let next = self.len();
+        if 2 * next >= self.term_slots.len() {
+            self.term_slots = vec![0; (4 * next).next_power_of_two().max(64)];
+            for term in 0..next {
+                let slot = self.slot(self.elements_of(term), |_| false);
+                self.term_slots[slot] = term as u32 + 1;
+            }
+        }
+        let elements = &self.elements[from..];
+        let slot = self.slot(elements, |other| self.elements_of(other) == elements);
+        if let Some(same) = self.term_slots[slot].checked_sub(1) {
+            self.elements.truncate(from);
+            return same;
+        }
         self.term_ends.push(self.elements.len() as u32);
-        self.terms.insert(elements, number);
-        number
+        self.term_slots[slot] = next as u32 + 1;
+        next as u32
+    }
+
+    /// The slot of the term with these elements, or the free one where it belongs.
+    fn slot(&self, elements: &[Element], is_same: impl Fn(usize) -> bool) -> usize {
+        let mask = self.term_slots.len() - 1;
+        let mut at = self.hasher.hash_one(elements) as usize & mask;
+        while self.term_slots[at].checked_sub(1).is_some_and(|other| !is_same(other as usize)) {
+            at = (at + 1) & mask;
+        }
+        at
+    }
+
+    fn elements_of(&self, term: usize) -> &[Element] {
+        let from = if term == 0 { 0 } else { self.term_ends[term - 1] };
+        &self.elements[from as usize..self.term_ends[term] as usize]
     }
 
     fn element(&mut self, pattern: &'r Pattern, language: Language) -> Element {
         let key = match pattern {
             Pattern::Bare(form) => return Element::Word(self.word(form)),
             Pattern::Exact(form) => {
-                if let Some(&index) = self.exacts.get(form.as_str()) {
-                    return Element::Exact(index);
+                if let Some(&number) = self.exact_numbers.get(form.as_str()) {
+                    return Element::Exact(number);
                 }
+                let number = self.exacts.len() as u32;
                 let word = self.word(&bare(form));
-                let index = self.exact_words.len() as u32;
-                self.exact_words.push((word, form.as_str().into()));
-                self.exacts.insert(form, index);
-                return Element::Exact(index);
+                self.exacts.push((word, form));
+                self.exact_numbers.insert(form, number);
+                return Element::Exact(number);
             }
             Pattern::Stem(word) => PatternKey::Stem(language, stem(language, word)),
             Pattern::Wildcard(_) | Pattern::ExactWildcard(_) | Pattern::Regex(_) => {
@@ -367,11 +179,12 @@ impl<'r> Builder<'r> {
     }
 
     fn word(&mut self, form: &str) -> u32 {
-        if let Some(&word) = self.words.get(form) {
+        if let Some(&word) = self.word_numbers.get(form) {
             return word;
         }
         let word = self.words.len() as u32;
-        self.words.insert(form.to_owned(), word);
+        self.words.push(form.into());
+        self.word_numbers.insert(form.into(), word);
         word
     }
 
@@ -382,9 +195,7 @@ impl<'r> Builder<'r> {
 
     /// A guess of how often a term stands in a text, to choose what a query is anchored on.
     pub(super) fn frequency(&self, term: u32) -> u64 {
-        let end = self.term_ends[term as usize] as usize;
-        let start = if term == 0 { 0 } else { self.term_ends[term as usize - 1] as usize };
-        match &self.elements[start..end] {
+        match self.elements_of(term as usize) {
             [Element::Word(_)] => 8,
             [Element::Exact(_)] => 4,
             [Element::Pattern(_)] => 16,
@@ -395,148 +206,151 @@ impl<'r> Builder<'r> {
     /// The lexicon of all terms.
     pub(super) fn build(self) -> Result<Lexicon, TooLarge> {
         let seed = Seed::of_process();
-        let Builder { words, exact_words: exacts, patterns, elements, term_ends, .. } = self;
-        let mut forms_by_number = vec![String::new(); words.len()];
-        for (form, number) in words.into_iter().collect::<Vec<_>>() {
-            forms_by_number[number as usize] = form;
+        let patterns = Patterns::new(&self.patterns)?;
+        let hashes: Vec<u64> = self.words.iter().map(|form| seed.bare(form.as_bytes())).collect();
+        let costs = Costs::new(&self, &patterns);
+        let hash = |word: u32| hashes[word as usize];
+        let (mut texts, mut elements, mut terms) = (String::new(), Vec::new(), Vec::new());
+        let (mut of_words, mut of_patterns) = (Vec::new(), Vec::new());
+        for term in 0..self.len() {
+            let of_term = self.elements_of(term);
+            let (choice, offset) = costs.cheapest(of_term);
+            let sure = matches!(of_term, &[Element::Pattern(pattern)] if patterns.exact(pattern).is_none());
+            let by = match of_term.iter().all(|element| matches!(element, Element::Word(_))) {
+                true => By::Text,
+                false if sure => By::Anchor,
+                false => By::Elements,
+            };
+            let at = if by == By::Text { texts.len() } else { elements.len() };
+            let at = u32::try_from(at).map_err(|_| TooLarge { what: "words of terms" })?;
+            match by {
+                By::Text => of_term.iter().filter_map(|&element| costs.plain(element)).for_each(|word| {
+                    texts.push_str(&self.words[word as usize]);
+                    texts.push(' ');
+                }),
+                By::Elements | By::Anchor => elements.extend_from_slice(of_term),
+            }
+            let length = of_term.len() as u8;
+            let mut posting = Posting { term: term as u32, at, offset, length, by, third: 0 };
+            if let Some(third) = posting.third() {
+                posting.third = costs.plain(of_term[third]).map_or(0, |word| Posting::mark(hash(word)));
+            }
+            terms.push((at, length, by));
+            match choice {
+                Choice::Pair(first, second) => {
+                    of_words.push((Anchor::Pair(hash(first), hash(second)), posting))
+                }
+                Choice::Word(word) => of_words.push((Anchor::Word(hash(word)), posting)),
+                Choice::Pattern(pattern) => of_patterns.push((pattern, posting)),
+            }
         }
-        let hashes: Vec<u64> = forms_by_number.iter().map(|form| seed.bare(form.as_bytes())).collect();
-        let mut form_ends = Vec::with_capacity(hashes.len());
-        let mut forms = String::new();
-        for form in forms_by_number {
-            forms.push_str(&form);
-            form_ends.push(u32::try_from(forms.len()).map_err(|_| TooLarge { what: "words" })?);
-        }
-        let mut lexicon = Lexicon {
+        of_patterns.sort_unstable_by_key(|(pattern, posting)| (*pattern, posting.term));
+        let end = |pattern: u32| of_patterns.partition_point(|(other, _)| *other <= pattern) as u32;
+        let exact = |&(word, form): &(u32, &str)| (hashes[word as usize], form.into());
+        Ok(Lexicon {
             seed,
-            hashes,
-            form_ends,
-            forms,
-            exacts,
-            patterns: Patterns::new(&patterns)?,
+            anchors: Anchors::new(seed, hashes.len(), &of_words),
+            texts,
             elements,
-            term_ends,
-            tags: Box::default(),
-            pairs: Box::default(),
-            slots: Box::default(),
-            postings: Vec::new(),
-            pattern_ends: Vec::new(),
-            pattern_postings: Vec::new(),
-        };
-        lexicon.anchor(patterns.len());
-        Ok(lexicon)
+            terms,
+            pattern_ends: (0..self.patterns.len() as u32).map(end).collect(),
+            pattern_postings: of_patterns.iter().map(|(_, posting)| *posting).collect(),
+            exacts: self.exacts.iter().map(exact).collect(),
+            patterns,
+            words: hashes.into_iter().zip(self.words).collect(),
+        })
     }
 }
 
-/// What a term is anchored on.
-enum Anchor {
-    Pair { first: u32, second: u32 },
+/// What a term may be anchored on.
+enum Choice {
+    Pair(u32, u32),
     Word(u32),
     Pattern(u32),
 }
 
-impl Lexicon {
-    /// Gives every term its anchor and builds the tables.
-    fn anchor(&mut self, patterns: usize) {
-        let mut terms_with = vec![0_u32; self.hashes.len()];
-        let mut patterns_with = vec![0_u32; patterns];
-        for &element in &self.elements {
-            match (self.plain(element), element) {
-                (Some(word), _) => terms_with[word as usize] += 1,
-                (None, Element::Pattern(pattern)) => patterns_with[pattern as usize] += 1,
-                (None, _) => {}
-            }
-        }
-        self.tags = vec![0; (4 * self.hashes.len()).next_power_of_two()].into();
-        self.pairs = vec![0; (self.term_ends.len() / 4 + 1).next_power_of_two()].into();
-        let mut keyed: Vec<(u64, Posting)> = Vec::new();
-        let mut of_patterns: Vec<(u32, Posting)> = Vec::new();
-        for term in 0..self.term_ends.len() as u32 {
-            let (anchor, offset) = self.choose(term, &terms_with, &patterns_with);
-            let words = self.words_of(term) as u8;
-            let sure = matches!(anchor, Anchor::Pattern(pattern) if words == 1 && self.patterns.exact(pattern).is_none());
-            let posting = Posting { term, offset, words, sure };
-            match anchor {
-                Anchor::Pair { first, second } => {
-                    let (first, second) = (self.hashes[first as usize], self.hashes[second as usize]);
-                    self.tag(first, FIRST);
-                    self.tag(second, SECOND);
-                    let pair = self.seed.pair(first, second);
-                    self.pairs[pair_index(pair, self.pairs.len())] |= 1 << (pair % 64);
-                    keyed.push((pair, posting));
-                }
-                Anchor::Word(word) => {
-                    let hash = self.hashes[word as usize];
-                    self.tag(hash, ALONE);
-                    keyed.push((hash, posting));
-                }
-                Anchor::Pattern(pattern) => of_patterns.push((pattern, posting)),
-            }
-        }
-        keyed.sort_unstable_by_key(|(key, posting)| (*key, posting.term));
-        self.slots = vec![Slot::default(); (2 * keyed.len() + 1).next_power_of_two()].into();
-        let mask = self.slots.len() - 1;
-        for postings in keyed.chunk_by(|a, b| a.0 == b.0) {
-            let key = postings[0].0;
-            let from = self.postings.len() as u32;
-            self.postings.extend(postings.iter().map(|(_, posting)| posting));
-            let mut at = home(key, mask);
-            while self.slots[at].from != self.slots[at].to {
-                at = (at + 1) & mask;
-            }
-            self.slots[at] = Slot { key, from, to: self.postings.len() as u32 };
-        }
-        of_patterns.sort_unstable_by_key(|(pattern, posting)| (*pattern, posting.term));
-        self.pattern_ends =
-            (0..patterns as u32).map(|p| of_patterns.partition_point(|(q, _)| *q <= p) as u32).collect();
-        self.pattern_postings = of_patterns.into_iter().map(|(_, posting)| posting).collect();
-    }
+/// What it costs to look at every place of a word, pattern or pair.
+struct Costs {
+    words: Vec<u32>,
+    /// The plain word of each exact form.
+    exacts: Vec<u32>,
+    patterns: Vec<u32>,
+    /// How many terms have each pair; pairs that share a counter make each other look dearer.
+    pairs: Vec<u16>,
+}
 
-    fn tag(&mut self, hash: u64, tag: u8) {
-        let at = self.tag_index(hash);
-        self.tags[at] |= tag;
+impl Costs {
+    fn new(builder: &Builder<'_>, patterns: &Patterns) -> Costs {
+        let exacts: Vec<u32> = builder.exacts.iter().map(|(word, _)| *word).collect();
+        let mut terms_with_word = vec![0; builder.words.len()];
+        let mut terms_with_pattern = vec![0; builder.patterns.len()];
+        for &element in &builder.elements {
+            match element {
+                Element::Word(word) => terms_with_word[word as usize] += 1,
+                Element::Exact(index) => terms_with_word[exacts[index as usize] as usize] += 1,
+                Element::Pattern(pattern) => terms_with_pattern[pattern as usize] += 1,
+            }
+        }
+        let letters = builder.words.iter().map(|form| form.chars().count());
+        let of_pattern = |(pattern, terms): (u32, u32)| {
+            cost(patterns.text(pattern).chars().filter(|c| c.is_alphanumeric()).count(), terms)
+        };
+        let mut costs = Costs {
+            words: letters.zip(terms_with_word).map(|(letters, terms)| cost(letters, terms)).collect(),
+            exacts,
+            patterns: (0..).zip(terms_with_pattern).map(of_pattern).collect(),
+            pairs: vec![0; (2 * builder.len()).next_power_of_two()],
+        };
+        for term in 0..builder.len() {
+            for (_, first, second) in costs.pairs_of(builder.elements_of(term)).collect::<Vec<_>>() {
+                let counter = costs.counter(first, second);
+                costs.pairs[counter] = costs.pairs[counter].saturating_add(1);
+            }
+        }
+        costs
     }
 
     fn plain(&self, element: Element) -> Option<u32> {
         match element {
             Element::Word(word) => Some(word),
-            Element::Exact(index) => Some(self.exacts[index as usize].0),
+            Element::Exact(index) => Some(self.exacts[index as usize]),
             Element::Pattern(_) => None,
         }
     }
 
-    /// The anchor of a term and which of its words it is: what is likely to be rarest in a text.
-    fn choose(&self, term: u32, terms_with: &[u32], patterns_with: &[u32]) -> (Anchor, u8) {
-        let elements = self.elements_of(term);
-        let word_cost = |word: u32| cost(self.form(word).chars().count(), terms_with[word as usize]);
-        let mut best = (u32::MAX, Anchor::Pattern(0), 0);
-        let mut offer = |cost: u32, anchor: Anchor, offset: u8| {
-            if cost < best.0 {
-                best = (cost, anchor, offset);
-            }
+    /// The pairs of neighbouring plain words, each with the place of its first.
+    fn pairs_of(&self, elements: &[Element]) -> impl Iterator<Item = (u8, u32, u32)> {
+        (0..)
+            .zip(elements.windows(2))
+            .filter_map(|(offset, pair)| Some((offset, self.plain(pair[0])?, self.plain(pair[1])?)))
+    }
+
+    fn counter(&self, first: u32, second: u32) -> usize {
+        let mixed = (u64::from(first) << 32 | u64::from(second)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        (mixed >> 32) as usize & (self.pairs.len() - 1)
+    }
+
+    /// The anchor of a term and which of its words it is: what is likely to be rarest in a text, and a pair before all else.
+    fn cheapest(&self, elements: &[Element]) -> (Choice, u8) {
+        let cost = |word: u32| u64::from(self.words[word as usize]);
+        let of_pair = |&(_, first, second): &(u8, u32, u32)| {
+            cost(first) * cost(second) * u64::from(self.pairs[self.counter(first, second)])
         };
-        for (offset, pair) in (0..).zip(elements.windows(2)) {
-            if let (Some(first), Some(second)) = (self.plain(pair[0]), self.plain(pair[1])) {
-                let rarer = word_cost(first).min(word_cost(second));
-                offer(rarer / PAIR_GAIN, Anchor::Pair { first, second }, offset);
-            }
+        if let Some((offset, first, second)) = self.pairs_of(elements).min_by_key(of_pair) {
+            return (Choice::Pair(first, second), offset);
         }
-        for (offset, &element) in (0..).zip(elements) {
-            match (self.plain(element), element) {
-                (Some(word), _) => offer(word_cost(word), Anchor::Word(word), offset),
-                (None, Element::Pattern(pattern)) => {
-                    let letters = self.patterns.text(pattern).chars().filter(|c| c.is_alphanumeric()).count();
-                    offer(cost(letters, patterns_with[pattern as usize]), Anchor::Pattern(pattern), offset);
-                }
-                (None, _) => {}
-            }
+        let of_one = |&(_, element): &(u8, Element)| match (self.plain(element), element) {
+            (Some(word), _) => self.words[word as usize],
+            (None, Element::Pattern(pattern)) => self.patterns[pattern as usize],
+            (None, _) => u32::MAX,
+        };
+        match (0..).zip(elements.iter().copied()).min_by_key(of_one) {
+            Some((offset, Element::Pattern(pattern))) => (Choice::Pattern(pattern), offset),
+            Some((offset, element)) => (Choice::Word(self.plain(element).unwrap_or_default()), offset),
+            None => (Choice::Word(0), 0),
         }
-        (best.1, best.2)
     }
 }
-
-/// A pair of neighbours is rarer than its rarer word by about so much.
-const PAIR_GAIN: u32 = 16;
 
 /// What it costs to look at every place of a word with so many letters, which so many terms have. Short words are
 /// frequent in the languages that have spaces; the figures are orders of magnitude, seen in news.

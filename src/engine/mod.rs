@@ -3,20 +3,23 @@
 //! The pipeline, stage by stage ([`Classifier::classify`] runs it, [`Classifier::explain`] keeps every step):
 //!
 //! 1. *read* (`words`): split title and text into words and hash their bare forms;
-//! 2. *find* (`lexicon`, `patterns`): which terms stand where;
+//! 2. *find* (`anchors`, `memory`, `find`): which terms of the `lexicon` stand where;
 //! 3. *set off* (`plan`): which rules can match, because a term that they cannot do without was found;
 //! 4. *evaluate* (`eval`, `hits`): the hits of those rules, topic by topic, as each topic's masks let it see them;
 //! 5. *score* (`score`): overlap, containment, points, score, gates.
 
+mod anchors;
 mod classification;
 mod compile;
 mod document;
 mod eval;
 mod explain;
+mod find;
 mod glob;
 mod hash;
 mod hits;
 mod lexicon;
+mod memory;
 mod patterns;
 mod plan;
 mod run;

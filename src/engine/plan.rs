@@ -78,6 +78,8 @@ pub(super) enum Use {
     SetsOff(u32),
     /// It hides words from the topics with this set of masks.
     Masks(u32),
+    /// Queries ask where it stands.
+    Named,
 }
 
 /// Everything but the terms.
@@ -102,6 +104,8 @@ pub(super) struct Plan {
     pub(super) exclude: Option<NodeId>,
     /// Whether a rule names a language.
     pub(super) languages: bool,
+    /// Whether a rule names a language or a date.
+    pub(super) scoped: bool,
 }
 
 impl Plan {

@@ -4,7 +4,7 @@ use super::classification::{Classification, Evidence, Label, NearMiss, Points, R
 use super::document::{Document, Field};
 use super::eval::Eval;
 use super::explain;
-use super::hits::settle;
+use super::hits::{Hit, settle};
 use super::plan::{RulePlan, Use};
 use super::score::{self, Fate, RuleHit};
 use super::scratch::Scratch;
@@ -42,10 +42,9 @@ impl Classifier {
         scratch.words.read(document, self.lexicon.seed(), self.lexicon.has_patterns());
         after(Stage::Read);
 
-        let Scratch { words, memory, found, .. } = scratch;
-        found.reset(self.lexicon.terms());
-        self.lexicon.find(self.number, document, words, memory, &mut found.places);
-        found.group();
+        let Scratch { words, memory, candidates, places, .. } = scratch;
+        places.clear();
+        self.lexicon.find(self.number, document, words, memory, candidates, places);
         after(Stage::Find);
 
         let spoken = self.spoken(document);
@@ -53,7 +52,7 @@ impl Classifier {
             answer.language = language.to_string();
         }
         after(Stage::Detect);
-        self.set_off(document, spoken, scratch);
+        self.set_off(document, spoken, scratch, explained.is_some());
         after(Stage::SetOff);
 
         scratch.labels.clear();
@@ -67,7 +66,9 @@ impl Classifier {
             );
         }
         let set_off = std::mem::take(&mut scratch.set_off);
-        for rules in set_off.chunk_by(|a, b| self.rule(a.0).topic == self.rule(b.0).topic) {
+        for rules in
+            set_off.chunk_by(|a, b| a.rule == b.rule || self.rule(a.rule).topic == self.rule(b.rule).topic)
+        {
             let explained = explained.as_deref_mut();
             self.topic(document, rules, scratch, &mut view, explained, &mut answer);
         }
@@ -90,39 +91,57 @@ impl Classifier {
         &self.plan.rules[number as usize]
     }
 
-    /// Collects the rules that can match, those of a topic together, and the sets of masks that hide something.
-    fn set_off(&self, document: &Document<'_>, spoken: Spoken, scratch: &mut Scratch) {
-        let Scratch { found, set_off, masks, groups, .. } = scratch;
+    /// Collects the rules that can match, those of a topic together, and the sets of masks that hide something; `all`
+    /// says whether places are kept that no query asks for.
+    fn set_off(&self, document: &Document<'_>, spoken: Spoken, scratch: &mut Scratch, all: bool) {
+        let Scratch { places, found, set_off, masks, groups, .. } = scratch;
         set_off.clear();
         masks.clear();
         groups.clear();
+        found.reset(self.lexicon.terms());
+        for place in &*places {
+            let mut asked_for = all;
+            for term_use in self.plan.uses_of(place.term) {
+                match *term_use {
+                    Use::Hit(rule) => set_off.push(SetOff { rule, place: Some((place.start, place.end)) }),
+                    Use::SetsOff(_) | Use::Masks(_) | Use::Named => asked_for = true,
+                }
+            }
+            if asked_for {
+                found.places.push(*place);
+            }
+        }
+        found.group();
         for (index, &(term, _)) in (0..).zip(&found.terms) {
-            for &term_use in self.plan.uses_of(term) {
-                match term_use {
-                    Use::Hit(rule) => set_off.push((rule, index)),
+            for term_use in self.plan.uses_of(term) {
+                match *term_use {
                     Use::SetsOff(group) => groups.push(group),
                     Use::Masks(set) => masks.push((set, index)),
+                    Use::Hit(_) | Use::Named => {}
                 }
             }
         }
         groups.sort_unstable();
         groups.dedup();
         let anchored = groups.iter().flat_map(|&group| &self.plan.groups[group as usize]);
-        set_off.extend(anchored.chain(&self.plan.always).map(|&rule| (rule, 0)));
-        let day = document.published.map(|seconds| seconds.div_euclid(DAY));
-        set_off.retain(|&(rule, _)| {
-            let rule = self.rule(rule);
-            let language = match spoken {
-                Spoken::Unsure => true,
-                Spoken::In(language) => rule.language.is_none_or(|of_rule| of_rule == language),
-                Spoken::Other => rule.language.is_none(),
-            };
-            language
-                && day.is_none_or(|day| {
-                    rule.since.is_none_or(|since| since <= day) && rule.until.is_none_or(|until| day < until)
-                })
-        });
-        set_off.sort_unstable();
+        set_off.extend(anchored.chain(&self.plan.always).map(|&rule| SetOff { rule, place: None }));
+        if self.plan.scoped {
+            let day = document.published.map(|seconds| seconds.div_euclid(DAY));
+            set_off.retain(|set_off| {
+                let rule = self.rule(set_off.rule);
+                let language = match spoken {
+                    Spoken::Unsure => true,
+                    Spoken::In(language) => rule.language.is_none_or(|of_rule| of_rule == language),
+                    Spoken::Other => rule.language.is_none(),
+                };
+                language
+                    && day.is_none_or(|day| {
+                        rule.since.is_none_or(|since| since <= day)
+                            && rule.until.is_none_or(|until| day < until)
+                    })
+            });
+        }
+        set_off.sort_unstable_by_key(SetOff::order);
         set_off.dedup();
         masks.sort_unstable();
     }
@@ -164,7 +183,7 @@ impl Classifier {
         view.stamp = eval.next_stamp();
         masked.reset(words.len());
         for &(_, index) in of_set {
-            let mut eval = Eval::new(&self.lexicon, &self.plan, document, words, found, &[], None, eval, 0);
+            let mut eval = Eval::new(&self.plan, document, words, found, &[], None, eval, 0);
             let mut hits = eval.borrow();
             eval.places(index as usize, None, &mut hits);
             hits.iter().for_each(|&hit| masked.take(hit));
@@ -176,16 +195,16 @@ impl Classifier {
     fn topic(
         &self,
         document: &Document<'_>,
-        set_off: &[(u32, u32)],
+        set_off: &[SetOff],
         scratch: &mut Scratch,
         view: &mut View,
         explained: Option<&mut Vec<TopicExplanation>>,
         answer: &mut Classification,
     ) {
-        let number = self.rule(set_off[0].0).topic;
+        let number = self.rule(set_off[0].rule).topic;
         self.look(document, number, scratch, view);
         scratch.hits.clear();
-        for of_rule in set_off.chunk_by(|a, b| a.0 == b.0) {
+        for of_rule in set_off.chunk_by(|a, b| a.rule == b.rule) {
             self.collect(document, of_rule, scratch, view);
         }
         let Scratch { hits, order, .. } = scratch;
@@ -219,18 +238,16 @@ impl Classifier {
     }
 
     /// Collects the hits of one rule, and which of them are lost to overlap.
-    fn collect(&self, document: &Document<'_>, set_off: &[(u32, u32)], scratch: &mut Scratch, view: &View) {
-        let number = set_off[0].0;
-        let rule = self.rule(number);
+    fn collect(&self, document: &Document<'_>, set_off: &[SetOff], scratch: &mut Scratch, view: &View) {
+        let number = set_off[0].rule;
         let (mut eval, overlap, rule_hits) = self.eval(document, scratch, view);
         let mut hits = eval.borrow();
-        let holds = match rule.query {
+        let holds = match self.rule(number).query {
             Some(query) => eval.hits(query, &mut hits),
             None => {
-                for &(_, index) in set_off {
-                    eval.places(index as usize, None, &mut hits);
-                }
-                super::hits::unite(&mut hits);
+                let seen = |hit: &Hit| eval.masked.is_none_or(|masked| !masked.any(*hit));
+                let places = set_off.iter().filter_map(|set_off| set_off.place);
+                hits.extend(places.map(|(start, end)| Hit { start, end, gaps: false }).filter(seen));
                 false
             }
         };
@@ -309,9 +326,25 @@ impl Classifier {
     ) -> (Eval<'a, 'd>, &'a mut super::hits::Taken, &'a mut Vec<RuleHit>) {
         let Scratch { words, found, labels, masked, overlap, eval, hits, .. } = scratch;
         let masked = view.masks.map(|_| &*masked);
-        let eval =
-            Eval::new(&self.lexicon, &self.plan, document, words, found, labels, masked, eval, view.stamp);
+        let eval = Eval::new(&self.plan, document, words, found, labels, masked, eval, view.stamp);
         (eval, overlap, hits)
+    }
+}
+
+/// A rule that can match, and of a rule that is just terms a place of one of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct SetOff {
+    rule: u32,
+    /// The first and last word of the place.
+    place: Option<(u32, u32)>,
+}
+
+impl SetOff {
+    /// In this order the rules of a topic stand together, and their places in the order of the text: one number, as
+    /// comparing it is what sorting does.
+    fn order(&self) -> u128 {
+        let (start, end) = self.place.unwrap_or_default();
+        u128::from(self.rule) << 64 | u128::from(start) << 32 | u128::from(end)
     }
 }
 

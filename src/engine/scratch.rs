@@ -1,8 +1,10 @@
 //! The memory that classifying needs, kept from one document to the next.
 
 use super::eval::{EvalScratch, FoundTerms};
+use super::find::{Candidate, Found};
 use super::hits::Taken;
-use super::lexicon::Memory;
+use super::memory::Memory;
+use super::run::SetOff;
 use super::score::{Placed, RuleHit};
 use super::words::Words;
 use std::fmt;
@@ -13,9 +15,12 @@ use std::fmt;
 pub struct Scratch {
     pub(super) words: Words,
     pub(super) memory: Memory,
+    pub(super) candidates: Vec<Candidate>,
+    /// Every place of every term.
+    pub(super) places: Vec<Found>,
+    /// Those that queries ask for.
     pub(super) found: FoundTerms,
-    /// Rules to evaluate, and for rules that are just terms the index of each of their found terms.
-    pub(super) set_off: Vec<(u32, u32)>,
+    pub(super) set_off: Vec<SetOff>,
     /// Sets of masks and the index of a found term of each.
     pub(super) masks: Vec<(u32, u32)>,
     pub(super) groups: Vec<u32>,

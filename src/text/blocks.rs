@@ -13,15 +13,13 @@ pub(super) struct Kinds {
     pub(super) plain: u64,
     /// Bytes that need a look at the characters around them: not ASCII, or an apostrophe.
     pub(super) other: u64,
-    /// Full stops.
-    pub(super) stops: u64,
 }
 
 impl Kinds {
     /// Only those from a byte on.
     pub(super) fn from(self, byte: usize) -> Kinds {
         let keep = if byte < BLOCK { u64::MAX << byte } else { 0 };
-        Kinds { plain: self.plain & keep, other: self.other & keep, stops: self.stops & keep }
+        Kinds { plain: self.plain & keep, other: self.other & keep }
     }
 }
 
@@ -36,16 +34,15 @@ pub(super) fn blocks(bytes: &[u8]) -> impl Iterator<Item = Kinds> + '_ {
 
 #[inline(always)]
 fn kinds(block: &[u8; BLOCK]) -> Kinds {
-    let (mut plain, mut other, mut stops) = ([0_u8; BLOCK], [0_u8; BLOCK], [0_u8; BLOCK]);
+    let (mut plain, mut other) = ([0_u8; BLOCK], [0_u8; BLOCK]);
     for i in 0..BLOCK {
         let byte = block[i];
         let letter = (byte | 0x20).wrapping_sub(b'a') < 26;
         let digit = byte.wrapping_sub(b'0') < 10;
         plain[i] = u8::from(letter | digit);
         other[i] = u8::from((byte >= 0x80) | (byte == b'\'') | (byte == b'`'));
-        stops[i] = u8::from(byte == b'.');
     }
-    Kinds { plain: pack(&plain), other: pack(&other), stops: pack(&stops) }
+    Kinds { plain: pack(&plain), other: pack(&other) }
 }
 
 /// One bit for each byte, all of which are 0 or 1: a multiplication gathers the bits of eight of them in its top byte.
@@ -67,11 +64,10 @@ mod tests {
             let kinds: Vec<Kinds> = blocks(&bytes).collect();
             assert_eq!(kinds.len(), bytes.len().div_ceil(BLOCK));
             for (i, &b) in bytes.iter().enumerate() {
-                let Kinds { plain, other, stops } = kinds[i / BLOCK];
+                let Kinds { plain, other } = kinds[i / BLOCK];
                 let bit = |bits: u64| bits >> (i % BLOCK) & 1 == 1;
                 assert_eq!(bit(plain), b.is_ascii_alphanumeric());
                 assert_eq!(bit(other), !b.is_ascii() || b == b'\'' || b == b'`');
-                assert_eq!(bit(stops), b == b'.');
             }
         }
     }

@@ -20,22 +20,30 @@ pub(crate) fn split_into(text: &str, spans: &mut Vec<Span>, odd: &mut Vec<u32>) 
     let mut open = None;
     for (number, mut kinds) in blocks(bytes).enumerate() {
         let base = number * BLOCK;
+        let first = |bits: u64| (base + bits.trailing_zeros() as usize) as u32;
         // The word before may reach into this block.
         kinds = kinds.from(split.at.saturating_sub(base));
         loop {
-            let Kinds { plain, other, stops } = kinds;
-            let mut edges = plain ^ (plain << 1 | u64::from(open.is_some()));
-            // A letter alone before a full stop may begin an acronym; behind the last byte there is no look.
-            let alone = edges & plain & !(plain >> 1) & (stops >> 1 | 1 << (BLOCK - 1));
-            let unsure = other | alone;
-            edges &= (unsure & unsure.wrapping_neg()).wrapping_sub(1);
-            while edges != 0 {
-                let at = (base + edges.trailing_zeros() as usize) as u32;
-                edges &= edges - 1;
-                match open.take() {
-                    None => open = Some(at),
-                    Some(start) => spans.push(Span { start, end: at }),
-                }
+            let Kinds { plain, other } = kinds;
+            let before = plain << 1 | u64::from(open.is_some());
+            let (mut starts, mut ends) = (plain & !before, !plain & before);
+            let unsure = other | acronyms(starts & !(plain >> 1), &bytes[base..]);
+            let sure = (unsure & unsure.wrapping_neg()).wrapping_sub(1);
+            starts &= sure;
+            ends &= sure;
+            if ends != 0
+                && let Some(start) = open.take()
+            {
+                spans.push(Span { start, end: first(ends) });
+                ends &= ends - 1;
+            }
+            while ends != 0 {
+                spans.push(Span { start: first(starts), end: first(ends) });
+                starts &= starts - 1;
+                ends &= ends - 1;
+            }
+            if starts != 0 {
+                open = Some(first(starts));
             }
             if unsure == 0 {
                 break;
@@ -54,6 +62,20 @@ pub(crate) fn split_into(text: &str, spans: &mut Vec<Span>, odd: &mut Vec<u32>) 
     if let Some(start) = open {
         spans.push(Span { start, end: bytes.len() as u32 });
     }
+}
+
+/// Those of some letters that stand alone, by their places in a block, behind which a full stop makes them the possible
+/// begin of an acronym; behind the last byte of a block there is no look.
+fn acronyms(mut alone: u64, block: &[u8]) -> u64 {
+    let mut acronyms = 0;
+    while alone != 0 {
+        let at = alone.trailing_zeros() as usize;
+        if at == BLOCK - 1 || block.get(at + 1) == Some(&b'.') {
+            acronyms |= 1 << at;
+        }
+        alone &= alone - 1;
+    }
+    acronyms
 }
 
 /// A word of a query or term, in which `*` and `?` are letters.

@@ -1,0 +1,215 @@
+//! Which words of a text, and which pairs of neighbours, are the anchor of a term?
+//!
+//! Asked for a chunk of words at a time, in steps that each go over the whole chunk and leave less for the next: tags,
+//! filter, table. No step but the last branches on what it finds, so that the processor looks up many words at once
+//! and seldom guesses wrong.
+
+use super::hash::Seed;
+use std::hint::black_box;
+
+/// A term at its anchor.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Posting {
+    pub(super) term: u32,
+    /// Where what it is compared by stands, as `by` tells.
+    pub(super) at: u32,
+    /// Which of its words the anchor is.
+    pub(super) offset: u8,
+    /// How many words it has.
+    pub(super) length: u8,
+    pub(super) by: By,
+    /// The mark of its [`Posting::third`] word.
+    pub(super) third: u8,
+}
+
+impl Posting {
+    /// Of a term of three or more plain words one that is not part of its anchor, which is a pair. Most terms that do
+    /// not stand where their anchor does are seen by its mark, without a look at their text.
+    pub(super) fn third(&self) -> Option<usize> {
+        let (offset, length) = (usize::from(self.offset), usize::from(self.length));
+        match self.by {
+            By::Text if length > 2 => Some(if offset + 2 < length { offset + 2 } else { offset - 1 }),
+            _ => None,
+        }
+    }
+
+    /// A part of the hash of a word.
+    pub(super) fn mark(hash: u64) -> u8 {
+        (hash >> 56) as u8
+    }
+}
+
+/// What a term is compared by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum By {
+    /// The text of its bare forms: it has plain words only.
+    Text,
+    /// Its elements.
+    Elements,
+    /// Nothing: where the anchor stands, the term does.
+    Anchor,
+}
+
+/// What a term is anchored on.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Anchor {
+    /// Two neighbouring words, by their hashes.
+    Pair(u64, u64),
+    /// A word, by its hash.
+    Word(u64),
+}
+
+/// The anchors of all terms.
+#[derive(Debug, Default)]
+pub(super) struct Anchors {
+    /// By the hash of a word: whether it is an anchor, or the first or second word of one.
+    tags: Box<[u8]>,
+    /// Two bits for each anchor, both in one word.
+    filter: Box<[u64]>,
+    /// Open addressing; what has the same key stands between the same two free slots.
+    slots: Box<[Slot]>,
+    /// Where several terms have the same anchor.
+    postings: Vec<Posting>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Slot {
+    /// The lower half of the key of an anchor.
+    key: u32,
+    entry: Entry,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Entry {
+    Free,
+    One(Posting),
+    /// A range of [`Anchors::postings`].
+    Several(u32, u32),
+}
+
+const ALONE: u8 = 1;
+const FIRST: u8 = 2;
+const SECOND: u8 = 4;
+
+/// The words of a chunk: enough to keep the memory busy, few enough to stay in the nearest cache.
+const CHUNK: usize = 64;
+
+impl Anchors {
+    /// The anchors of terms, of which there are so many different words.
+    pub(super) fn new(seed: Seed, words: usize, terms: &[(Anchor, Posting)]) -> Anchors {
+        let mut anchors = Anchors {
+            tags: vec![0; (4 * words).next_power_of_two()].into(),
+            filter: vec![0; (terms.len() / 4 + 1).next_power_of_two()].into(),
+            ..Anchors::default()
+        };
+        let mut keyed = Vec::with_capacity(terms.len());
+        for &(anchor, posting) in terms {
+            let key = match anchor {
+                Anchor::Pair(first, second) => {
+                    *anchors.tag(first) |= FIRST;
+                    *anchors.tag(second) |= SECOND;
+                    seed.pair(first, second)
+                }
+                Anchor::Word(hash) => {
+                    *anchors.tag(hash) |= ALONE;
+                    hash
+                }
+            };
+            let (word, bits) = filter(key, anchors.filter.len());
+            anchors.filter[word] |= bits;
+            keyed.push((key, posting));
+        }
+        keyed.sort_unstable_by_key(|(key, posting)| (*key, posting.term));
+        let free = Slot { key: 0, entry: Entry::Free };
+        anchors.slots = vec![free; (2 * keyed.len() + 1).next_power_of_two()].into();
+        let mask = anchors.slots.len() - 1;
+        for same in keyed.chunk_by(|a, b| a.0 == b.0) {
+            let entry = match same {
+                &[(_, posting)] => Entry::One(posting),
+                _ => {
+                    let from = anchors.postings.len() as u32;
+                    anchors.postings.extend(same.iter().map(|(_, posting)| posting));
+                    Entry::Several(from, anchors.postings.len() as u32)
+                }
+            };
+            let key = same[0].0;
+            let mut at = home(key) & mask;
+            while !matches!(anchors.slots[at].entry, Entry::Free) {
+                at = (at + 1) & mask;
+            }
+            anchors.slots[at] = Slot { key: key as u32, entry };
+        }
+        anchors
+    }
+
+    fn tag(&mut self, hash: u64) -> &mut u8 {
+        &mut self.tags[hash as usize & (self.tags.len() - 1)]
+    }
+
+    /// Calls `found` with the number of the first word of each place of an anchor, and the terms there. `hashes` are
+    /// those of the words of a field, in order.
+    pub(super) fn find(&self, seed: Seed, hashes: &[u64], mut found: impl FnMut(usize, &[Posting])) {
+        let (mut alone, mut second) = ([0; CHUNK], [0; CHUNK]);
+        let mut likely = [(0, 0); 2 * CHUNK];
+        let mut tags_before = 0;
+        for from in (0..hashes.len()).step_by(CHUNK) {
+            let (mut alones, mut seconds) = (0, 0);
+            for (number, &hash) in (from..).zip(hashes[from..].iter().take(CHUNK)) {
+                let tags = self.tags[hash as usize & (self.tags.len() - 1)];
+                alone[alones] = number;
+                alones += usize::from(tags & ALONE);
+                second[seconds] = number;
+                seconds += usize::from(tags & SECOND != 0) & usize::from(tags_before & FIRST != 0);
+                tags_before = tags;
+            }
+            let words = alone[..alones].iter().map(|&number| (hashes[number], number));
+            let pair = |&number: &usize| (seed.pair(hashes[number - 1], hashes[number]), number - 1);
+            let mut count = 0;
+            for (key, number) in words.chain(second[..seconds].iter().map(pair)) {
+                let (word, bits) = filter(key, self.filter.len());
+                likely[count] = (key, number);
+                count += usize::from(self.filter[word] & bits == bits);
+            }
+            let likely = &likely[..count];
+            self.touch(likely);
+            for &(key, number) in likely {
+                self.postings(key, |postings| found(number, postings));
+            }
+        }
+    }
+
+    /// Loads the slots of some keys at once. Where the table is larger than the caches, the search that comes after would
+    /// otherwise wait for them one by one, as it must know each before it guesses what comes next.
+    fn touch(&self, keys: &[(u64, usize)]) {
+        let mask = self.slots.len() - 1;
+        black_box(keys.iter().fold(0, |touched, &(key, _)| touched ^ self.slots[home(key) & mask].key));
+    }
+
+    /// Calls `found` with the terms of every anchor with this key, or with the same lower half of it.
+    fn postings(&self, key: u64, mut found: impl FnMut(&[Posting])) {
+        let mask = self.slots.len() - 1;
+        let mut at = home(key) & mask;
+        loop {
+            let slot = &self.slots[at];
+            match &slot.entry {
+                Entry::Free => return,
+                Entry::One(posting) if slot.key == key as u32 => found(std::slice::from_ref(posting)),
+                Entry::Several(from, to) if slot.key == key as u32 => {
+                    found(&self.postings[*from as usize..*to as usize]);
+                }
+                _ => {}
+            }
+            at = (at + 1) & mask;
+        }
+    }
+}
+
+/// The table is addressed by the upper half of a key; tags, filter and comparison use the lower one.
+fn home(key: u64) -> usize {
+    (key >> 32) as usize
+}
+
+/// The word of the filter and the two bits in it that a key sets.
+fn filter(key: u64, words: usize) -> (usize, u64) {
+    ((key >> 12) as usize & (words - 1), 1 << (key % 64) | 1 << ((key >> 6) % 64))
+}

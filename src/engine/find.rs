@@ -1,0 +1,171 @@
+//! Which terms stand where in a text?
+
+use super::anchors::{By, Posting};
+use super::document::Document;
+use super::hits::Hit;
+use super::lexicon::{Element, Lexicon};
+use super::memory::Memory;
+use super::words::Words;
+use crate::text::{exact, is_bare, is_exact};
+use std::hint::black_box;
+use std::ops::Range;
+
+/// A term that stands in the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Found {
+    pub(super) term: u32,
+    /// Number of its first word.
+    pub(super) start: u32,
+    /// Number of its last word.
+    pub(super) end: u32,
+}
+
+impl Found {
+    pub(super) fn hit(self) -> Hit {
+        Hit { start: self.start, end: self.end, gaps: false }
+    }
+}
+
+/// In a text with more places of terms nothing is looked for behind them, so that memory has a bound whatever the
+/// rules.
+const MOST_PLACES: usize = 1 << 20;
+
+/// A term that may stand in the text.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Candidate {
+    posting: Posting,
+    /// Number of its first word.
+    start: u32,
+}
+
+/// So many candidates are compared together.
+const TOGETHER: usize = 64;
+
+impl Lexicon {
+    /// Appends every place of every term, in no particular order.
+    pub(super) fn find(
+        &self,
+        owner: u64,
+        document: &Document<'_>,
+        words: &Words,
+        memory: &mut Memory,
+        candidates: &mut Vec<Candidate>,
+        found: &mut Vec<Found>,
+    ) {
+        if self.has_patterns() {
+            memory.read(owner, &self.patterns, document, words, MOST_PLACES);
+        }
+        let mut finder = Finder { lexicon: self, document, words, memory, candidates, found };
+        for field in words.fields() {
+            self.anchors.find(self.seed, &words.hashes()[field.clone()], |number, postings| {
+                finder.consider(postings, field.start + number, &field);
+            });
+        }
+        if self.has_patterns() {
+            let [title, text] = words.fields();
+            for (number, patterns) in memory.words() {
+                let field = if number < text.start { &title } else { &text };
+                for &pattern in patterns {
+                    finder.consider(self.of_pattern(pattern), number, field);
+                }
+            }
+        }
+        finder.compare();
+    }
+}
+
+/// Compares terms to the words where their anchors stand.
+struct Finder<'a, 'd> {
+    lexicon: &'a Lexicon,
+    document: &'a Document<'d>,
+    words: &'a Words,
+    memory: &'a Memory,
+    candidates: &'a mut Vec<Candidate>,
+    found: &'a mut Vec<Found>,
+}
+
+impl Finder<'_, '_> {
+    /// Takes those of the terms at an anchor that may stand there.
+    fn consider(&mut self, postings: &[Posting], anchor: usize, field: &Range<usize>) {
+        for posting in postings {
+            let Some(start) = anchor.checked_sub(usize::from(posting.offset)) else { continue };
+            if start < field.start || start + usize::from(posting.length) > field.end {
+                continue;
+            }
+            if let Some(third) = posting.third()
+                && Posting::mark(self.words.hashes()[start + third]) != posting.third
+            {
+                continue;
+            }
+            self.candidates.push(Candidate { posting: *posting, start: start as u32 });
+            if self.candidates.len() == TOGETHER {
+                self.compare();
+            }
+        }
+    }
+
+    /// Compares the candidates, and keeps those that stand in the text.
+    fn compare(&mut self) {
+        // All texts are loaded before the first one is compared, as in `Anchors::touch`.
+        let texts = self.lexicon.texts.as_bytes();
+        let by_text = |candidate: &Candidate| match candidate.posting.by {
+            By::Text => texts[candidate.posting.at as usize],
+            By::Elements | By::Anchor => 0,
+        };
+        black_box(self.candidates.iter().fold(0, |touched, candidate| touched ^ by_text(candidate)));
+        let mut candidates = std::mem::take(self.candidates);
+        for Candidate { posting, start } in candidates.drain(..) {
+            let end = start + u32::from(posting.length);
+            let words = start as usize..end as usize;
+            let stands = match posting.by {
+                By::Text => self.is_text(words, posting.at),
+                By::Elements => {
+                    let elements = &self.lexicon.elements[posting.at as usize..];
+                    words.zip(elements).all(|(number, &element)| self.is(number, element))
+                }
+                By::Anchor => true,
+            };
+            if stands && self.found.len() < MOST_PLACES {
+                self.found.push(Found { term: posting.term, start, end: end - 1 });
+            }
+        }
+        *self.candidates = candidates;
+    }
+
+    /// Whether words have the bare forms that stand in the lexicon's texts from `at` on.
+    fn is_text(&self, words: Range<usize>, at: u32) -> bool {
+        let mut rest = &self.lexicon.texts[at as usize..];
+        for number in words {
+            let word = self.words.word(self.document, number);
+            let plain = rest
+                .as_bytes()
+                .get(..word.len())
+                .is_some_and(|form| word.as_bytes().eq_ignore_ascii_case(form));
+            let length = if plain { word.len() } else { rest.find(' ').unwrap_or(rest.len()) };
+            if !plain && !is_bare(word, &rest[..length]) || rest.as_bytes().get(length) != Some(&b' ') {
+                return false;
+            }
+            rest = &rest[length + 1..];
+        }
+        true
+    }
+
+    fn is(&self, number: usize, element: Element) -> bool {
+        let word = || self.words.word(self.document, number);
+        match element {
+            // Equal hashes make equal words all but certain; equal forms make it certain.
+            Element::Word(index) => {
+                let (hash, form) = &self.lexicon.words[index as usize];
+                self.words.hashes()[number] == *hash && is_bare(word(), form)
+            }
+            Element::Exact(index) => {
+                let (hash, form) = &self.lexicon.exacts[index as usize];
+                self.words.hashes()[number] == *hash && is_exact(word(), form)
+            }
+            Element::Pattern(pattern) => {
+                self.memory.of_word(number).binary_search(&pattern).is_ok()
+                    && self.lexicon.patterns.exact(pattern).is_none_or(|glob| glob.matches(&exact(word())))
+            }
+        }
+    }
+}

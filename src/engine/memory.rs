@@ -1,0 +1,126 @@
+//! Which patterns does each word of a document match? Remembered from one document to the next.
+
+use super::document::Document;
+use super::patterns::Patterns;
+use super::words::Words;
+
+/// The patterns of words that were seen before: a table with open addressing, as most words of a document were.
+#[derive(Debug, Default)]
+pub(super) struct Memory {
+    /// Which lexicon it is about.
+    owner: u64,
+    slots: Vec<Slot>,
+    used: usize,
+    patterns: Vec<u32>,
+    /// The words of the document that have patterns, and where these stand in `patterns`.
+    of_words: Vec<OfWord>,
+}
+
+/// A word by its key; free without one.
+#[derive(Clone, Copy, Debug, Default)]
+struct Slot {
+    key: u64,
+    from: u32,
+    to: u32,
+}
+
+/// The patterns of a word of the document.
+#[derive(Clone, Copy, Debug)]
+struct OfWord {
+    number: u32,
+    from: u32,
+    to: u32,
+}
+
+/// So many slots there are; all are forgotten when half of them are used.
+const SLOTS: usize = 1 << 17;
+
+/// So many patterns are remembered before the memory starts anew.
+const MOST_PATTERNS: usize = 1 << 19;
+
+impl Memory {
+    /// Looks up the patterns of every word of a document, until `most` were found: thousands of wildcards can match
+    /// every word of a long text.
+    pub(super) fn read(
+        &mut self,
+        owner: u64,
+        patterns: &Patterns,
+        document: &Document<'_>,
+        words: &Words,
+        most: usize,
+    ) {
+        if self.owner != owner || self.patterns.len() > MOST_PATTERNS {
+            self.owner = owner;
+            self.forget();
+            self.patterns.clear();
+        }
+        self.of_words.clear();
+        let mut places = 0;
+        for field in words.fields() {
+            for number in field {
+                let Slot { from, to, .. } =
+                    self.slot(words.keys()[number], || words.word(document, number), patterns);
+                if from != to {
+                    self.of_words.push(OfWord { number: number as u32, from, to });
+                    places += (to - from) as usize;
+                    if places > most {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    fn forget(&mut self) {
+        self.slots.clear();
+        self.slots.resize(SLOTS, Slot::default());
+        self.used = 0;
+    }
+
+    /// The slot of a word.
+    #[inline(always)]
+    fn slot<'d>(&mut self, key: u64, word: impl FnOnce() -> &'d str, patterns: &Patterns) -> Slot {
+        let key = key.max(1);
+        let mut at = key as usize % SLOTS;
+        loop {
+            let slot = self.slots[at];
+            if slot.key == key {
+                return slot;
+            }
+            if slot.key == 0 {
+                return self.learn(key, at, word(), patterns);
+            }
+            at = (at + 1) % SLOTS;
+        }
+    }
+
+    #[cold]
+    fn learn(&mut self, key: u64, mut at: usize, word: &str, patterns: &Patterns) -> Slot {
+        if self.used == SLOTS / 2 {
+            // What was found of this document stays in `patterns`.
+            self.forget();
+            at = key as usize % SLOTS;
+        }
+        let from = self.patterns.len() as u32;
+        patterns.of_word(word, &mut self.patterns);
+        let slot = Slot { key, from, to: self.patterns.len() as u32 };
+        self.slots[at] = slot;
+        self.used += 1;
+        slot
+    }
+
+    /// Each word of the document that has patterns, by its number, with them.
+    pub(super) fn words(&self) -> impl Iterator<Item = (usize, &[u32])> {
+        self.of_words.iter().map(|of_word| (of_word.number as usize, self.patterns_of(of_word)))
+    }
+
+    /// The patterns of the word with this number.
+    pub(super) fn of_word(&self, number: usize) -> &[u32] {
+        let found = self.of_words.binary_search_by_key(&(number as u32), |of_word| of_word.number);
+        found.map_or(&[], |index| self.patterns_of(&self.of_words[index]))
+    }
+
+    fn patterns_of(&self, of_word: &OfWord) -> &[u32] {
+        &self.patterns[of_word.from as usize..of_word.to as usize]
+    }
+}
