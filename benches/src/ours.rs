@@ -5,6 +5,7 @@ use geotopics::engine::Stage;
 use geotopics::{Classifier, Document, Ruleset, Scratch, Source};
 use geotopics_benches::corpus::Article;
 use std::error::Error;
+use std::hint::black_box;
 
 pub(crate) struct Ours {
     classifier: Classifier,
@@ -43,9 +44,15 @@ impl Ours {
                 }
             });
             all += start.elapsed().as_secs_f64();
-            std::hint::black_box(answer);
+            black_box(answer);
         }
-        [all, found]
+        // Reading this clock takes 0.4 µs, which the stages are not to blame for.
+        let start = ThreadTime::now();
+        for _ in articles {
+            black_box(ThreadTime::now());
+        }
+        let reading = start.elapsed().as_secs_f64();
+        [all - 2.0 * reading, found - reading]
     }
 
     /// How many hits of rules an article has, those included that count for nothing.

@@ -1,6 +1,7 @@
 //! Rulesets made of terms, and the terms of rulesets.
 
 use geotopics::Source;
+use std::collections::HashMap;
 
 /// The languages of rules beside English, with a few terms of each.
 const OTHERS: [(&str, [&str; 4]); 10] = [
@@ -32,14 +33,15 @@ pub fn of_languages(terms: &[String]) -> Vec<Source> {
     ruleset(&rules, 5)
 }
 
-/// Topics of so many rules, each rule given by what follows its weight.
+/// Topics of so many rules, each rule given by what follows its weight. The weight is 1, so that every topic with a hit
+/// is a label with evidence.
 #[must_use]
 pub fn ruleset(rules: &[String], in_topic: usize) -> Vec<Source> {
     let mut sources = vec![source("ruleset.toml", "name = \"bench\"\nversion = \"1\"\n".to_owned())];
     for (number, rules) in rules.chunks(in_topic).enumerate() {
         let mut topic = format!("id = \"t{number}\"\nname = \"T\"\n");
         for rule in rules {
-            topic += &format!("[[rule]]\nweight = 0.3\n{rule}\n");
+            topic += &format!("[[rule]]\nweight = 1\n{rule}\n");
         }
         sources.push(source(&format!("t{number}.toml"), topic));
     }
@@ -65,9 +67,14 @@ pub struct Mix {
 /// 8 join words by NEAR or AND with one of five lists, into which the `shared` terms go in turn.
 #[must_use]
 pub fn mix(terms: &[String], shared: &[String]) -> Mix {
+    let mut times = HashMap::new();
+    for word in terms.iter().flat_map(|term| term.split(' ')) {
+        *times.entry(word).or_insert(0_usize) += 1;
+    }
     let (mut rules, mut literals) = (Vec::new(), shared.to_vec());
     for (number, term) in terms.iter().enumerate() {
-        let word = longest(term);
+        // Where a rule hangs on a single word, analysts take the one that tells most.
+        let word = term.split(' ').min_by_key(|word| times[word]).unwrap_or(term);
         let list = number % 5;
         let rule = match number % 100 {
             0..75 => {
@@ -123,12 +130,6 @@ pub fn literal_words(sources: &[Source]) -> Vec<String> {
     terms.sort_unstable();
     terms.dedup();
     terms
-}
-
-/// The first of the longest words.
-fn longest(term: &str) -> &str {
-    let words = term.split(|c: char| !c.is_alphanumeric());
-    words.rev().max_by_key(|word| word.chars().count()).unwrap_or(term)
 }
 
 /// The term as a wildcard: the last two letters of its last word become `*` where four are left.

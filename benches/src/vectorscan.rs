@@ -57,18 +57,21 @@ impl Vectorscan {
         let expressions: Vec<CString> =
             terms.iter().map(|term| expression(term)).collect::<Result<_, _>>()?;
         let pointers: Vec<*const c_char> = expressions.iter().map(|expression| expression.as_ptr()).collect();
+        let elements = c_uint::try_from(terms.len())?;
         let flags = vec![CASELESS; terms.len()];
+        // Matches of one id that end together count as one.
+        let ids: Vec<c_uint> = (0..elements).collect();
         // Should anything fail from here on, what was made is dropped with this.
         let mut built = Vectorscan { database: null_mut(), scratch: null_mut() };
         let mut error = null_mut();
-        // SAFETY: both arrays have as many elements as is said and outlive the call, as do the strings; ids and platform
+        // SAFETY: the arrays have as many elements as is said and outlive the call, as do the strings; the platform
         // may be null; the out pointers are valid.
         let compiled = unsafe {
             hs_compile_multi(
                 pointers.as_ptr(),
                 flags.as_ptr(),
-                null(),
-                c_uint::try_from(terms.len())?,
+                ids.as_ptr(),
+                elements,
                 BLOCK,
                 null(),
                 &raw mut built.database,
