@@ -23,6 +23,12 @@ impl Ours {
         Ok(Ours { classifier: Classifier::compile(&parse(sources)?)?, scratch: Scratch::default() })
     }
 
+    /// The same without what it remembers of texts before.
+    pub(crate) fn anew(&mut self) -> &mut Ours {
+        self.scratch = Scratch::default();
+        self
+    }
+
     /// Classifies all of them; how many labels they have.
     pub(crate) fn classify(&mut self, articles: &[Article], language: &str) -> usize {
         let Ours { classifier, scratch } = self;

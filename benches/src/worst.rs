@@ -37,9 +37,18 @@ pub(crate) fn cases(corpus: &Corpus, mix: Mix) -> Vec<Case> {
             300_000,
             |at| format!("inter{} ", letters(at)),
         ),
-        case("words of 20 kB, under the mix", mix.sources, 300_000, |at| {
-            letters(at + 1).chars().cycle().take(20_000).chain([' ']).collect()
+        case("no word twice, under the mix", mix.sources.clone(), 300_000, |at| {
+            format!("con{} ", letters(at))
         }),
+        case("words of 20 kB with marks, under the mix", mix.sources, 300_000, |at| {
+            long_word(&letters(at + 1).replace('a', "ş"))
+        }),
+        case(
+            "words of 20 kB that wildcards almost match",
+            with(r#"terms = ["*abab*abab*ax*", "*ab?b*ab?b*x?*", "*a?a?a?a?a?a?x*"]"#),
+            300_000,
+            |at| letters(at) + &long_word("ab"),
+        ),
     ]
 }
 
@@ -51,6 +60,10 @@ fn case(name: &'static str, sources: Vec<Source>, length: usize, part: impl Fn(u
         Article { title: String::new(), text }
     };
     Case { name, sources, texts: [length, 4 * length].map(text) }
+}
+
+fn long_word(letters: &str) -> String {
+    letters.chars().cycle().take(20_000).chain([' ']).collect()
 }
 
 /// A number in letters.
