@@ -118,13 +118,19 @@ pub fn mix(terms: &[String], shared: &[String]) -> Mix {
     Mix { sources, literals }
 }
 
-/// The plain terms of rule files: everything quoted that holds only letters, digits and blanks.
+/// The plain terms of rule files: everything quoted in queries and lists that holds only letters, digits and blanks.
 #[must_use]
 pub fn literal_words(sources: &[Source]) -> Vec<String> {
+    const OTHER_KEYS: [&str; 9] =
+        ["id", "name", "version", "group", "description", "map", "info", "title", "text"];
     let mut terms = Vec::new();
     for source in sources {
         let text = String::from_utf8_lossy(&source.content);
-        terms.extend(text.split('"').skip(1).step_by(2).map(str::to_owned));
+        let is_other =
+            |line: &str| line.split_once('=').is_some_and(|(key, _)| OTHER_KEYS.contains(&key.trim()));
+        for line in text.lines().filter(|line| !is_other(line)) {
+            terms.extend(line.split('"').skip(1).step_by(2).map(str::to_owned));
+        }
     }
     terms.retain(|term| term.len() > 2 && term.chars().all(|c| c.is_alphanumeric() || c == ' '));
     terms.sort_unstable();
