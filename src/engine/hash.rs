@@ -22,13 +22,21 @@ impl Seed {
 
     /// The hash of a bare form.
     pub(super) fn bare(self, form: &[u8]) -> u64 {
-        self.hash::<0>(form, 0, form.len())
+        self.hash(form, 0, form.len(), |bytes| bytes)
     }
 
-    /// The hash of the bare form of `text[start..end]`, which holds only ASCII letters and digits.
+    /// The hash of the bare form of `text[start..end]`, which holds only ASCII letters and digits: for these `| 0x20` is
+    /// exact.
     #[inline(always)]
     pub(super) fn ascii(self, text: &[u8], start: usize, end: usize) -> u64 {
-        self.hash::<0x2020_2020_2020_2020>(text, start, end)
+        self.hash(text, start, end, |bytes| bytes | 0x2020_2020_2020_2020)
+    }
+
+    /// The hash of the bare form of `text[start..end]`, which differs from it in the case of ASCII letters only: those
+    /// bytes have no highest bit.
+    #[inline(always)]
+    pub(super) fn wide(self, text: &[u8], start: usize, end: usize) -> u64 {
+        self.hash(text, start, end, |bytes| bytes | (!bytes & 0x8080_8080_8080_8080) >> 2)
     }
 
     /// The hash of two neighbouring words.
@@ -37,15 +45,15 @@ impl Seed {
     }
 
     #[inline(always)]
-    fn hash<const CASE: u64>(self, text: &[u8], mut start: usize, end: usize) -> u64 {
+    fn hash(self, text: &[u8], mut start: usize, end: usize, case: impl Fn(u64) -> u64) -> u64 {
         let mut state = self.0[0] ^ (end - start) as u64;
         loop {
             let length = end - start;
             let (low, high) = load(text, start, length.min(16));
-            // `| 0x20` is exact on ASCII letters and digits; the mask keeps it off the bytes behind the word.
+            // The mask keeps `case` off the bytes behind the word.
             let (keep_low, keep_high) = MASKS[length.min(16)];
-            let low = (low | CASE) & keep_low;
-            let high = (high | CASE) & keep_high;
+            let low = case(low) & keep_low;
+            let high = case(high) & keep_high;
             state = fold(low ^ state, high ^ self.0[1]);
             if length <= 16 {
                 return state;
@@ -115,8 +123,10 @@ mod tests {
             {
                 let start = text.find(word).unwrap();
                 assert_eq!(seed.ascii(text.as_bytes(), start, start + word.len()), bare, "{text}");
+                assert_eq!(seed.wide(text.as_bytes(), start, start + word.len()), bare, "{text}");
             }
         }
+        assert_eq!(seed.wide("xG20峰会".as_bytes(), 1, 10), seed.bare("g20峰会".as_bytes()));
         assert_ne!(seed.bare(b"ab"), seed.bare(b"ba"));
         assert_ne!(seed.pair(1, 2), seed.pair(2, 1));
     }

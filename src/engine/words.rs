@@ -12,7 +12,7 @@ pub(super) struct Words {
     spans: Vec<Span>,
     /// The hash of its bare form.
     hashes: Vec<u64>,
-    /// What patterns are remembered under: the hash of a plain word, of the word as it stands for all others.
+    /// What patterns are remembered under: the hash of its bare form, or of the word as it stands where the bare form says less.
     keys: Vec<u64>,
     /// How many words the title has.
     title: usize,
@@ -22,7 +22,7 @@ pub(super) struct Words {
     lead_end: Option<u32>,
     sentences: Vec<u32>,
     paragraphs: Vec<u32>,
-    /// The numbers of the words of a field that hold more than ASCII letters and digits.
+    /// The numbers of the words of a field whose bare form is more than a change of case.
     odd: Vec<u32>,
     form: String,
 }
@@ -57,9 +57,14 @@ impl Words {
     fn read_field(&mut self, text: &str, seed: Seed, keys: bool) {
         let from = self.spans.len();
         self.odd.clear();
-        split_into(text, &mut self.spans, &mut self.odd);
-        let plain = |span: &Span| seed.ascii(text.as_bytes(), span.start as usize, span.end as usize);
-        self.hashes.extend(self.spans[from..].iter().map(plain));
+        let wide = split_into(text, &mut self.spans, &mut self.odd);
+        let (spans, bytes) = (&self.spans[from..], text.as_bytes());
+        let places = spans.iter().map(|span| (span.start as usize, span.end as usize));
+        if wide {
+            self.hashes.extend(places.map(|(start, end)| seed.wide(bytes, start, end)));
+        } else {
+            self.hashes.extend(places.map(|(start, end)| seed.ascii(bytes, start, end)));
+        }
         for &number in &self.odd {
             let number = number as usize;
             self.form.clear();

@@ -64,6 +64,11 @@ pub(crate) fn bare_into(word: &str, form: &mut String) {
     }
 }
 
+/// Whether a character stands unchanged in the bare form of any word.
+pub(super) fn is_bare_char(c: char) -> bool {
+    FOLDS.get(c) == Fold::To(c)
+}
+
 /// What a character becomes in the bare form of any word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fold {

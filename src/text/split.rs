@@ -3,19 +3,23 @@
 use super::Span;
 use super::blocks::{BLOCK, Kinds, blocks};
 use super::class::{Class, class};
+use super::forms::is_bare_char;
+use super::pages::Pages;
 
 /// The words of a text, in order.
 pub fn words(text: &str) -> impl Iterator<Item = Span> + '_ {
     Split::<false>::new(text)
 }
 
-/// Appends the words of a text to `spans`, and to `odd` the index of each that holds more than ASCII letters and digits.
+/// Appends the words of a text to `spans`, and to `odd` the index of each whose bare form is more than its letters with
+/// those of ASCII in lower case. Tells whether the other words hold more than ASCII.
 ///
 /// Finds the same words as [`words`]. Where all bytes either separate or are plain, the edges between the two are the
 /// words; only at other bytes, and where an acronym may begin, the characters are looked at one by one.
-pub(crate) fn split_into(text: &str, spans: &mut Vec<Span>, odd: &mut Vec<u32>) {
+pub(crate) fn split_into(text: &str, spans: &mut Vec<Span>, odd: &mut Vec<u32>) -> bool {
     let mut split = Split::<false>::new(text);
     let bytes = split.text.as_bytes();
+    let mut wide = false;
     // The start of a word whose end is still ahead.
     let mut open = None;
     for (number, mut kinds) in blocks(bytes).enumerate() {
@@ -50,11 +54,14 @@ pub(crate) fn split_into(text: &str, spans: &mut Vec<Span>, odd: &mut Vec<u32>) 
             }
             let unsure = base + unsure.trailing_zeros() as usize;
             split.at = open.take().map_or(unsure, |start| start as usize);
-            if let Some(span) = split.step(unsure) {
-                if !span.of(text).bytes().all(|b| b.is_ascii_alphanumeric()) {
+            if split.unspaced(spans) {
+                wide = true;
+            } else if let Some(word) = split.step(unsure) {
+                if word.odd {
                     odd.push(spans.len() as u32);
                 }
-                spans.push(span);
+                wide |= word.wide;
+                spans.push(word.span);
             }
             kinds = kinds.from(split.at.saturating_sub(base));
         }
@@ -62,6 +69,7 @@ pub(crate) fn split_into(text: &str, spans: &mut Vec<Span>, odd: &mut Vec<u32>) 
     if let Some(start) = open {
         spans.push(Span { start, end: bytes.len() as u32 });
     }
+    wide
 }
 
 /// Those of some letters that stand alone, by their places in a block, behind which a full stop makes them the possible
@@ -108,6 +116,16 @@ pub fn pattern_words(term: &str) -> Vec<PatternWord> {
         .collect()
 }
 
+/// What splitting needs to know of a character.
+#[derive(Clone, Copy)]
+struct Character {
+    class: Class,
+    /// It stands unchanged in the bare form of its word.
+    bare: bool,
+}
+
+static CHARACTERS: Pages<Character> = Pages::new(|c| Character { class: class(c), bare: is_bare_char(c) });
+
 /// The one splitter of texts and, with `PATTERN`, of terms.
 #[derive(Clone, Debug)]
 struct Split<'t, const PATTERN: bool> {
@@ -115,11 +133,25 @@ struct Split<'t, const PATTERN: bool> {
     at: usize,
 }
 
+/// A word of a text.
+struct Word {
+    span: Span,
+    /// Its bare form is more than its letters with those of ASCII in lower case.
+    odd: bool,
+    /// It is not odd, and holds more than ASCII.
+    wide: bool,
+}
+
 /// A run of letters, digits and their marks.
+#[derive(Clone, Copy)]
 struct Run {
     end: usize,
     /// It is one letter of a script with spaces, which may be part of an acronym.
     single: bool,
+    /// All its characters stand unchanged in the bare form, but for the case of ASCII.
+    bare: bool,
+    /// An apostrophe or a transparent character follows, or it ends with one.
+    unsure: bool,
 }
 
 impl<'t, const PATTERN: bool> Split<'t, PATTERN> {
@@ -129,15 +161,20 @@ impl<'t, const PATTERN: bool> Split<'t, PATTERN> {
         Split { text, at: 0 }
     }
 
-    /// The character at `at` and its class.
-    fn peek(&self, at: usize) -> Option<(char, Class)> {
+    /// The character at `at` and its length.
+    #[inline]
+    fn peek(&self, at: usize) -> Option<(Character, usize)> {
         let byte = *self.text.as_bytes().get(at)?;
         if byte.is_ascii() {
-            let c = byte as char;
-            return Some((c, Self::ascii_class(byte)));
+            return Some((Character { class: Self::ascii_class(byte), bare: true }, 1));
         }
         let c = self.text[at..].chars().next()?;
-        Some((c, class(c)))
+        Some((CHARACTERS.get(c), c.len_utf8()))
+    }
+
+    /// The class of the character at `at`.
+    fn class(&self, at: usize) -> Option<Class> {
+        self.peek(at).map(|(character, _)| character.class)
     }
 
     fn ascii_class(byte: u8) -> Class {
@@ -152,56 +189,59 @@ impl<'t, const PATTERN: bool> Split<'t, PATTERN> {
 
     /// The first place from `at` on that is not a transparent character.
     fn past_transparent(&self, mut at: usize) -> usize {
-        while let Some((c, Class::Transparent)) = self.peek(at) {
-            at += c.len_utf8();
+        while let Some((Character { class: Class::Transparent, .. }, length)) = self.peek(at) {
+            at += length;
         }
         at
     }
 
     /// The run that begins at `start`, if a word can begin there.
     fn run(&self, start: usize) -> Option<Run> {
-        let (first, kind) = self.peek(start)?;
-        if !matches!(kind, Class::Letter | Class::Digit | Class::Unspaced) {
-            return None;
-        }
-        let first_end = start + first.len_utf8();
-        let (end, more) = self.run_end(first_end, kind);
-        let single = kind == Class::Letter && !more && !(PATTERN && matches!(first, '*' | '?'));
-        Some(Run { end, single })
+        let (first, length) = self.peek(start)?;
+        let single = match first.class {
+            Class::Letter => !(PATTERN && matches!(self.text.as_bytes()[start], b'*' | b'?')),
+            Class::Digit | Class::Unspaced => false,
+            _ => return None,
+        };
+        let begun = Run { end: start + length, single, bare: first.bare, unsure: false };
+        Some(self.run_on(begun, first.class))
     }
 
-    /// Where a run ends that goes on at `at` and began with a character of this class, and whether letters or digits
-    /// follow there.
-    fn run_end(&self, mut at: usize, kind: Class) -> (usize, bool) {
-        let mut end = at;
-        let mut more = false;
-        while let Some((c, next)) = self.peek(at) {
-            match next {
-                Class::Letter | Class::Digit if kind != Class::Unspaced => more = true,
+    /// The whole of a run that began with a character of this class.
+    fn run_on(&self, mut run: Run, first: Class) -> Run {
+        let mut at = run.end;
+        while let Some((character, length)) = self.peek(at) {
+            match character.class {
+                Class::Letter | Class::Digit if first != Class::Unspaced => run.single = false,
                 Class::Mark => {}
                 Class::Transparent => {
-                    at += c.len_utf8();
+                    run.unsure = true;
+                    at += length;
                     continue;
                 }
-                _ => break,
+                class => {
+                    run.unsure |= class == Class::Apostrophe;
+                    break;
+                }
             }
-            at += c.len_utf8();
-            end = at;
+            run.bare &= character.bare && at == run.end;
+            at += length;
+            run.end = at;
         }
-        (end, more)
+        run
     }
 
     /// The word that begins here, or none if a character that begins none is here, which is passed. Up to `known` there
     /// are ASCII letters and digits.
-    fn step(&mut self, known: usize) -> Option<Span> {
+    fn step(&mut self, known: usize) -> Option<Word> {
         let start = self.at;
         let run = if known > start + 1 {
-            Some(Run { end: self.run_end(known, Class::Letter).0, single: false })
+            Some(self.run_on(Run { end: known, single: false, bare: true, unsure: false }, Class::Letter))
         } else {
             self.run(start)
         };
-        let Some(Run { mut end, single }) = run else {
-            self.at += self.peek(start).map_or(1, |(c, _)| c.len_utf8());
+        let Some(Run { mut end, single, bare, unsure }) = run else {
+            self.at += self.peek(start).map_or(0, |(_, length)| length);
             return None;
         };
         let mut acronym = false;
@@ -210,8 +250,38 @@ impl<'t, const PATTERN: bool> Split<'t, PATTERN> {
             acronym = last > end;
             end = last;
         }
-        self.at = self.past_possessive(end, acronym);
-        Some(Span { start: start as u32, end: end as u32 })
+        self.at = if acronym || unsure { self.past_possessive(end, acronym) } else { end };
+        let odd = acronym || !bare;
+        let wide = !odd && !self.text.as_bytes()[start..end].is_ascii();
+        Some(Word { span: Span { start: start as u32, end: end as u32 }, odd, wide })
+    }
+
+    /// Appends the letters of unspaced scripts that stand here one behind the other, each of which is a word as it stands;
+    /// tells whether there are any.
+    fn unspaced(&mut self, spans: &mut Vec<Span>) -> bool {
+        let before = spans.len();
+        // The last letter, which is a word if nothing follows that belongs to it.
+        let mut last = None;
+        let mut rest = self.text[self.at..].chars();
+        loop {
+            let at = self.text.len() - rest.as_str().len();
+            let next = rest.next().map(|c| CHARACTERS.get(c));
+            if let Some(Character { class: Class::Apostrophe | Class::Mark | Class::Transparent, .. }) = next
+            {
+                self.at = last.unwrap_or(at);
+                break;
+            }
+            spans.extend(last.map(|start| Span { start: start as u32, end: at as u32 }));
+            match next {
+                Some(Character { class: Class::Unspaced, bare: true }) => last = Some(at),
+                Some(Character { class: Class::Separator, .. }) if spans.len() > before => last = None,
+                _ => {
+                    self.at = at;
+                    break;
+                }
+            }
+        }
+        spans.len() > before
     }
 
     /// The end of the acronym whose first letter ends at `end`, or `end` if it is none.
@@ -222,7 +292,7 @@ impl<'t, const PATTERN: bool> Split<'t, PATTERN> {
                 return end;
             }
             match self.run(self.past_transparent(stop + 1)) {
-                Some(Run { end: next, single: true }) => end = next,
+                Some(Run { end: next, single: true, .. }) => end = next,
                 _ => return end,
             }
         }
@@ -234,14 +304,14 @@ impl<'t, const PATTERN: bool> Split<'t, PATTERN> {
         if acronym && self.text.as_bytes().get(at) == Some(&b'.') {
             at = self.past_transparent(at + 1);
         }
-        let Some((apostrophe, Class::Apostrophe)) = self.peek(at) else { return end };
-        at = self.past_transparent(at + apostrophe.len_utf8());
+        let Some((Character { class: Class::Apostrophe, .. }, length)) = self.peek(at) else { return end };
+        at = self.past_transparent(at + length);
         if !matches!(self.text.as_bytes().get(at), Some(b's' | b'S')) {
             return end;
         }
         let after = at + 1;
-        match self.peek(self.past_transparent(after)) {
-            Some((_, Class::Letter | Class::Digit | Class::Mark)) => end,
+        match self.class(self.past_transparent(after)) {
+            Some(Class::Letter | Class::Digit | Class::Mark) => end,
             _ => after,
         }
     }
@@ -252,9 +322,8 @@ impl<const PATTERN: bool> Iterator for Split<'_, PATTERN> {
 
     fn next(&mut self) -> Option<Span> {
         while self.at < self.text.len() {
-            let word = self.step(self.at);
-            if word.is_some() {
-                return word;
+            if let Some(word) = self.step(self.at) {
+                return Some(word.span);
             }
         }
         None
@@ -264,6 +333,7 @@ impl<const PATTERN: bool> Iterator for Split<'_, PATTERN> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::text::bare;
 
     #[test]
     fn texts() {
@@ -322,12 +392,17 @@ mod tests {
             let text: String =
                 (0..random.usize(..40)).map(|_| pieces[random.usize(..pieces.len())]).collect();
             let (mut spans, mut odd) = (Vec::new(), Vec::new());
-            split_into(&text, &mut spans, &mut odd);
+            let wide = split_into(&text, &mut spans, &mut odd);
             assert_eq!(spans, words(&text).collect::<Vec<_>>(), "{text:?}");
-            let is_odd = |span: &Span| !span.of(&text).bytes().all(|b| b.is_ascii_alphanumeric());
+            let is_odd = |span: &Span| span.of(&text).to_ascii_lowercase() != bare(span.of(&text));
             let all_odd: Vec<u32> =
                 (0..).zip(&spans).filter(|(_, span)| is_odd(span)).map(|(i, _)| i).collect();
-            assert_eq!(odd, all_odd, "{text:?}");
+            assert!(all_odd.iter().all(|i| odd.contains(i)), "{text:?}");
+            let is_wide = |(i, span): (u32, &Span)| !odd.contains(&i) && !span.of(&text).is_ascii();
+            assert_eq!(wide, (0..).zip(&spans).any(is_wide), "{text:?}");
+            assert!(
+                odd.iter().all(|&i| !spans[i as usize].of(&text).bytes().all(|b| b.is_ascii_alphanumeric()))
+            );
         }
     }
 
