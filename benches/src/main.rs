@@ -7,12 +7,10 @@
 //! cargo run --release -p geotopics-benches -- ../shared/bench    # articles and terms of a folder
 //! ```
 
-mod corpus;
-
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
-use corpus::{Article, Corpus};
 use cpu_time::ThreadTime;
 use geotopics::{Classifier, Document, Ruleset, Scratch, Source, catalog};
+use geotopics_benches::corpus::{Article, Corpus, ruleset};
 use std::error::Error;
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -116,20 +114,6 @@ fn whole_words(reference: &AhoCorasick, text: &str) -> usize {
     let in_word = |at: usize| bytes.get(at).is_some_and(|b| b.is_ascii_alphanumeric() || !b.is_ascii());
     let whole = |start: usize, end: usize| (start == 0 || !in_word(start - 1)) && !in_word(end);
     reference.find_overlapping_iter(text).filter(|found| whole(found.start(), found.end())).count()
-}
-
-/// Topics of five rules with ten terms each.
-fn ruleset(terms: &[String]) -> Vec<Source> {
-    let source = |path: String, content: String| Source { path, content: content.into_bytes() };
-    let mut files = vec![source("ruleset.toml".to_owned(), "name = \"bench\"\nversion = \"1\"\n".to_owned())];
-    for (number, of_topic) in terms.chunks(50).enumerate() {
-        let mut topic = format!("id = \"t{number}\"\nname = \"T\"\n");
-        for of_rule in of_topic.chunks(10) {
-            topic += &format!("[[rule]]\nweight = 0.3\nterms = {of_rule:?}\n");
-        }
-        files.push(source(format!("t{number}.toml"), topic));
-    }
-    files
 }
 
 /// The plain terms of rule files: everything quoted that holds only letters, digits and blanks.
