@@ -57,8 +57,7 @@ pub struct Load {
     /// Messages in flight, shared out over the connections
     #[arg(long, value_name = "N", default_value = "64")]
     pub concurrency: usize,
-    /// Messages a second, in flight or not: latency is counted from when they are due; without it, one is sent when another is
-    /// answered
+    /// Messages a second, their latency counted from when each is due; without it, one is sent when another is answered
     #[arg(long, value_name = "R")]
     pub rate: Option<f64>,
 }
@@ -210,10 +209,12 @@ impl Job {
         Some((documents.clone(), due))
     }
 
+    /// When a message is due, if there is one of this number.
     fn due(&self, number: u64) -> Option<Instant> {
-        let after = self
-            .rate
-            .map_or_else(|| self.start.elapsed(), |rate| Duration::from_secs_f64(number as f64 / rate));
+        let after = match self.rate {
+            None => self.start.elapsed(),
+            Some(rate) => Duration::try_from_secs_f64(number as f64 / rate).ok()?,
+        };
         let goes_on = match self.length {
             Length::Messages(count) => number < count,
             Length::Time(time) => after < time,

@@ -5,7 +5,7 @@
 //! each took for it, and measures the engine between the two.
 //!
 //! ```sh
-//! cargo build --release && cargo build --release -p geotopics-benches
+//! cargo build --release --workspace
 //! target/release/serve            # made articles and 5,000 made terms
 //! target/release/serve FOLDER     # corpus.jsonl.gz and terms_5k.txt.gz of a folder
 //! ```
@@ -15,7 +15,7 @@ use cpu_time::ThreadTime;
 use geotopics::wire::{Incoming, v1};
 use geotopics::{Classifier, Scratch};
 use geotopics_benches::corpus::{Corpus, compile, ruleset};
-use geotopics_benches::load::{Call, Generator, Length, Load, Report, documents};
+use geotopics_benches::load::{Call, Generator, Length, Load, documents};
 use std::error::Error;
 use std::fs;
 use std::io::{self, BufRead, BufReader, Write};
@@ -128,11 +128,17 @@ fn report(out: &mut impl Write, measured: &[Vec<Round>]) -> Result<(), Box<dyn E
         single.iter().zip(batches).map(|(single, batches)| single.real.cpu / batches.real.cpu);
     let [echo, real] =
         [|r: &Round| r.echo.p99, |r: &Round| r.real.p99].map(|of| spread(unary.iter().map(of)).1);
-    writeln!(out, "\nCPU time, stream of single articles / stream of batches: {}", shown(single_to_batches))?;
+    let latencies = unary.iter().map(|round| round.real.p99 / round.echo.p99);
+    writeln!(out, "\n| | median (least to most) |\n|---|---|")?;
     writeln!(
         out,
-        "p99 of unary calls, {real:.2} ms / {echo:.2} ms of the echo: {}",
-        shown(unary.iter().map(|round| round.real.p99 / round.echo.p99))
+        "| CPU time, stream of single articles / stream of batches | {} |",
+        shown(single_to_batches)
+    )?;
+    writeln!(
+        out,
+        "| p99 of unary calls, server ({real:.1} ms) / echo ({echo:.1} ms) | {} |",
+        shown(latencies)
     )?;
     Ok(())
 }
@@ -179,12 +185,23 @@ fn write_lines(file: impl Write, documents: &[v1::Document]) -> io::Result<()> {
     file.flush()
 }
 
-/// A server that is a process of its own, until it is dropped.
+/// A server that is a process of its own.
 struct Server {
-    process: Child,
+    process: Process,
     generator: Generator,
     /// Open, so that the server can print.
     _stdout: BufReader<ChildStdout>,
+}
+
+/// Ends when it is dropped.
+struct Process(Child);
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // One that has ended already cannot be killed, and is waited for all the same.
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
 }
 
 impl Server {
@@ -194,8 +211,8 @@ impl Server {
         runtime: &Runtime,
         documents: &[v1::Document],
     ) -> Result<Server, Box<dyn Error>> {
-        let mut process = command.stdout(Stdio::piped()).spawn()?;
-        let mut stdout = BufReader::new(process.stdout.take().ok_or("no standard output")?);
+        let mut process = Process(command.stdout(Stdio::piped()).spawn()?);
+        let mut stdout = BufReader::new(process.0.stdout.take().ok_or("no standard output")?);
         let mut line = String::new();
         stdout.read_line(&mut line)?;
         let url = line.split_whitespace().last().ok_or_else(|| format!("{command:?} does not serve"))?;
@@ -212,7 +229,7 @@ impl Server {
         let run = |messages| runtime.block_on(self.generator.run(load, Length::Messages(messages)));
         run(messages / 10);
         let before = self.cpu()?;
-        let report: Report = run(messages);
+        let report = run(messages);
         let cpu = self.cpu()? - before;
         if report.latency.len() != messages || !report.errors.is_empty() {
             return Err(report.to_string().into());
@@ -223,18 +240,10 @@ impl Server {
     /// Nanoseconds that its threads have run.
     fn cpu(&self) -> Result<f64, Box<dyn Error>> {
         let mut nanos = 0.0;
-        for thread in fs::read_dir(format!("/proc/{}/task", self.process.id()))? {
+        for thread in fs::read_dir(format!("/proc/{}/task", self.process.0.id()))? {
             let times = fs::read_to_string(thread?.path().join("schedstat"))?;
             nanos += times.split(' ').next().unwrap_or_default().parse::<f64>()?;
         }
         Ok(nanos)
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // One that has ended already cannot be killed, and is waited for all the same.
-        drop(self.process.kill());
-        drop(self.process.wait());
     }
 }
