@@ -1,4 +1,5 @@
-//! What is measured: articles and terms, and the rulesets made of them.
+//! What the benches share: articles and terms, the rulesets made of them, and load on servers.
 
 pub mod corpus;
+pub mod load;
 pub mod rules;

@@ -2,8 +2,9 @@
 
 use cpu_time::ThreadTime;
 use geotopics::engine::Stage;
-use geotopics::{Classifier, Document, Ruleset, Scratch, Source};
+use geotopics::{Classifier, Document, Scratch, Source};
 use geotopics_benches::corpus::Article;
+use geotopics_benches::rules;
 use std::error::Error;
 use std::hint::black_box;
 
@@ -12,15 +13,9 @@ pub(crate) struct Ours {
     scratch: Scratch,
 }
 
-/// The ruleset of these files.
-pub(crate) fn parse(sources: &[Source]) -> Result<Ruleset, Box<dyn Error>> {
-    let (ruleset, diagnostics) = Ruleset::parse("bench", sources);
-    Ok(ruleset.ok_or_else(|| diagnostics.first().map_or_else(String::new, ToString::to_string))?)
-}
-
 impl Ours {
     pub(crate) fn compile(sources: &[Source]) -> Result<Ours, Box<dyn Error>> {
-        Ok(Ours { classifier: Classifier::compile(&parse(sources)?)?, scratch: Scratch::default() })
+        Ok(Ours { classifier: rules::compile(sources)?, scratch: Scratch::default() })
     }
 
     /// The same without what it remembers of texts before.

@@ -155,7 +155,7 @@ fn other_scripts(_: &Data) -> Rows {
 
 fn compilation(data: &Data) -> Rows {
     let Corpus { terms, .. } = data.corpus(500_000)?;
-    let ruleset = ours::parse(&rules::of_terms(&terms))?;
+    let ruleset = rules::parse(&rules::of_terms(&terms))?;
     let rounds = in_turn(3, || Classifier::compile(&ruleset), || Reference::build(&terms)).per(1e-3, 1e-3);
     let before = HEAP.allocated();
     let classifier = Classifier::compile(&ruleset)?;
@@ -281,7 +281,7 @@ impl Data {
         if self.folder.is_some() {
             return Ok(self.corpus(500)?.articles);
         }
-        let ruleset = ours::parse(&catalog::embedded())?;
+        let ruleset = rules::parse(&catalog::embedded())?;
         let examples: Vec<_> = ruleset.topics.iter().flat_map(|topic| &topic.examples).collect();
         let article = |number: usize| {
             let mut from = examples.iter().cycle().skip(number * 7 % examples.len());

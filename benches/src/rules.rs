@@ -1,7 +1,8 @@
 //! Rulesets made of terms, and the terms of rulesets.
 
-use geotopics::Source;
+use geotopics::{Classifier, Ruleset, Source};
 use std::collections::HashMap;
+use std::error::Error;
 
 /// The languages of rules beside English, with a few terms of each.
 const OTHERS: [(&str, [&str; 4]); 10] = [
@@ -16,6 +17,23 @@ const OTHERS: [(&str, [&str; 4]); 10] = [
     ("fa", ["تحریم", "خط لوله", "وزیر دفاع", "جنگ تجاری"]),
     ("zh", ["制裁", "天然气管道", "国防部长", "贸易战"]),
 ];
+
+/// Parses rule files that are sound.
+///
+/// # Errors
+/// The first of their faults.
+pub fn parse(sources: &[Source]) -> Result<Ruleset, Box<dyn Error>> {
+    let (ruleset, diagnostics) = Ruleset::parse("bench", sources);
+    Ok(ruleset.ok_or_else(|| diagnostics.first().map_or_else(String::new, ToString::to_string))?)
+}
+
+/// Compiles rule files that are sound.
+///
+/// # Errors
+/// The first of their faults.
+pub fn compile(sources: &[Source]) -> Result<Classifier, Box<dyn Error>> {
+    Ok(Classifier::compile(&parse(sources)?)?)
+}
 
 /// Topics of five rules with ten terms each.
 #[must_use]
