@@ -2,7 +2,7 @@
 
 use crate::HEAP;
 use crate::measure::{Goal, Rounds, Row, in_turn};
-use crate::ours::{self, Ours};
+use crate::ours::Ours;
 use crate::peers::{Charwise, Reference, lowered, texts};
 use crate::worst;
 use geotopics::{Classifier, catalog};

@@ -3,7 +3,7 @@
 use super::document::{Document, Field};
 use super::hash::Seed;
 use super::hits::{Hit, WALL};
-use crate::text::{Break, LEAD_WORDS, Span, bare_into, break_between, split_into};
+use crate::text::{Break, LEAD_WORDS, SHORT, Span, bare_into, break_between, short_bare, split_into};
 
 /// The words of title and text in one row, with a wall of [`WALL`] empty ones between them.
 #[derive(Debug, Default)]
@@ -65,11 +65,17 @@ impl Words {
         } else {
             self.hashes.extend(places.map(|(start, end)| seed.ascii(bytes, start, end)));
         }
+        let mut short = [0; SHORT + 4];
         for &number in &self.odd {
-            let number = number as usize;
-            self.form.clear();
-            bare_into(self.spans[number].of(text), &mut self.form);
-            self.hashes[number] = seed.bare(self.form.as_bytes());
+            let word = self.spans[number as usize].of(text);
+            self.hashes[number as usize] = match short_bare(word, &mut short) {
+                Some(form) => seed.bare(form),
+                None => {
+                    self.form.clear();
+                    bare_into(word, &mut self.form);
+                    seed.bare(self.form.as_bytes())
+                }
+            };
         }
         if keys {
             self.keys.extend_from_slice(&self.hashes[from..]);

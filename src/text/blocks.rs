@@ -1,7 +1,9 @@
 //! What kinds of bytes stand where, as bits, 64 bytes at a time?
 //!
-//! Compilers turn this code into vector instructions. Words are then found by counting zeros instead of by a loop over
-//! bytes whose end no processor predicts.
+//! With vector instructions, which the crate wide has for every processor. Words are then found by counting zeros instead
+//! of by a loop over bytes whose end no processor predicts.
+
+use wide::u8x16;
 
 /// The bytes of a block.
 pub(super) const BLOCK: usize = 64;
@@ -11,15 +13,20 @@ pub(super) const BLOCK: usize = 64;
 pub(super) struct Kinds {
     /// ASCII letters and digits.
     pub(super) plain: u64,
-    /// Bytes that need a look at the characters around them: not ASCII, or an apostrophe.
+    /// The bytes of letters of two bytes.
+    pub(super) letters: u64,
+    /// Bytes that need a look at the characters around them: all others that are not ASCII, and apostrophes.
     pub(super) other: u64,
+    /// Full stops.
+    pub(super) stops: u64,
 }
 
 impl Kinds {
     /// Only those from a byte on.
     pub(super) fn from(self, byte: usize) -> Kinds {
         let keep = if byte < BLOCK { u64::MAX << byte } else { 0 };
-        Kinds { plain: self.plain & keep, other: self.other & keep }
+        let Kinds { plain, letters, other, stops } = self;
+        Kinds { plain: plain & keep, letters: letters & keep, other: other & keep, stops: stops & keep }
     }
 }
 
@@ -28,28 +35,60 @@ pub(super) fn blocks(bytes: &[u8]) -> impl Iterator<Item = Kinds> + '_ {
     let (whole, rest) = bytes.as_chunks::<BLOCK>();
     let mut last = [b' '; BLOCK];
     last[..rest.len()].copy_from_slice(rest);
-    let last = (!rest.is_empty()).then(move || kinds(&last));
-    whole.iter().map(kinds).chain(last)
+    let last = (!rest.is_empty()).then_some(last);
+    // The first byte of a letter is the last one of the block before.
+    let mut carry = false;
+    let mut kinds = move |block: &[u8; BLOCK]| {
+        let mut kinds = kinds(block);
+        if kinds.other != 0 {
+            let first = letters(block);
+            kinds.letters = first | first << 1 | u64::from(carry);
+            kinds.other &= !kinds.letters;
+            carry = first >> (BLOCK - 1) == 1;
+        }
+        kinds
+    };
+    let blocks = whole.len() + usize::from(last.is_some());
+    (0..blocks).filter_map(move |number| whole.get(number).or(last.as_ref()).map(&mut kinds))
 }
 
 #[inline(always)]
 fn kinds(block: &[u8; BLOCK]) -> Kinds {
-    let (mut plain, mut other) = ([0_u8; BLOCK], [0_u8; BLOCK]);
-    for i in 0..BLOCK {
-        let byte = block[i];
-        let letter = (byte | 0x20).wrapping_sub(b'a') < 26;
-        let digit = byte.wrapping_sub(b'0') < 10;
-        plain[i] = u8::from(letter | digit);
-        other[i] = u8::from((byte >= 0x80) | (byte == b'\'') | (byte == b'`'));
+    let is = |bytes: u8x16, byte: u8| bytes.simd_eq(u8x16::splat(byte));
+    Kinds {
+        plain: bits(block, |bytes| {
+            let letter = in_range(bytes | u8x16::splat(0x20), b'a', b'z');
+            letter | in_range(bytes, b'0', b'9')
+        }),
+        letters: 0,
+        // The highest bit counts.
+        other: bits(block, |bytes| bytes | is(bytes, b'\'') | is(bytes, b'`')),
+        stops: bits(block, |bytes| is(bytes, b'.')),
     }
-    Kinds { plain: pack(&plain), other: pack(&other) }
 }
 
-/// One bit for each byte, all of which are 0 or 1: a multiplication gathers the bits of eight of them in its top byte.
-fn pack(bytes: &[u8; BLOCK]) -> u64 {
-    let (eights, _) = bytes.as_chunks::<8>();
-    let gather = |eight: &[u8; 8]| u64::from_le_bytes(*eight).wrapping_mul(0x0102_0408_1020_4080) >> 56;
-    (0..).zip(eights).fold(0, |bits, (i, eight)| bits | gather(eight) << (8 * i))
+/// The first bytes of letters of two bytes: U+00C0 to U+027F but × and ÷, and U+0400 to U+047F. In the rest of the
+/// characters of two bytes there are marks and symbols.
+fn letters(block: &[u8; BLOCK]) -> u64 {
+    const LATIN_1: u8 = 0xC3;
+    let is = |bytes: u8x16, byte: u8| bytes.simd_eq(u8x16::splat(byte));
+    let first = bits(block, |bytes| in_range(bytes, LATIN_1, 0xC9) | in_range(bytes, 0xD0, 0xD1));
+    let sign = bits(block, |bytes| is(bytes, 0x97) | is(bytes, 0xB7));
+    // Behind the last byte there is no look.
+    first & !(bits(block, |bytes| is(bytes, LATIN_1)) & (sign >> 1 | 1 << (BLOCK - 1)))
+}
+
+fn in_range(bytes: u8x16, first: u8, last: u8) -> u8x16 {
+    let above = bytes - u8x16::splat(first);
+    above.min(u8x16::splat(last - first)).simd_eq(above)
+}
+
+/// The highest bits of what `map` makes of the bytes.
+#[inline(always)]
+fn bits(block: &[u8; BLOCK], map: impl Fn(u8x16) -> u8x16) -> u64 {
+    let (parts, _) = block.as_chunks::<16>();
+    let bits = |part: &[u8; 16]| u64::from(map(u8x16::new(*part)).to_bitmask());
+    (0..).zip(parts).fold(0, |all, (i, part)| all | bits(part) << (16 * i))
 }
 
 #[cfg(test)]
@@ -60,14 +99,29 @@ mod tests {
     fn bits_are_those_of_each_byte() {
         let mut random = fastrand::Rng::with_seed(1);
         for _ in 0..500 {
-            let bytes: Vec<u8> = (0..random.usize(..200)).map(|_| random.u8(..)).collect();
-            let kinds: Vec<Kinds> = blocks(&bytes).collect();
+            let text: String = (0..random.usize(..120))
+                .map(|_| match random.u8(..4) {
+                    0 => random.char('\0'..='\u{7F}'),
+                    1 => random.char('\u{80}'..='\u{500}'),
+                    2 => *random.choice(&['×', '÷', 'É', 'ə', 'я', '҂']).unwrap(),
+                    _ => random.char(..),
+                })
+                .collect();
+            let bytes = text.as_bytes();
+            let kinds: Vec<Kinds> = blocks(bytes).collect();
             assert_eq!(kinds.len(), bytes.len().div_ceil(BLOCK));
-            for (i, &b) in bytes.iter().enumerate() {
-                let Kinds { plain, other } = kinds[i / BLOCK];
-                let bit = |bits: u64| bits >> (i % BLOCK) & 1 == 1;
-                assert_eq!(bit(plain), b.is_ascii_alphanumeric());
-                assert_eq!(bit(other), !b.is_ascii() || b == b'\'' || b == b'`');
+            for (start, c) in text.char_indices() {
+                let is_letter =
+                    matches!(c, 'À'..='\u{27F}' | '\u{400}'..='\u{47F}') && !matches!(c, '×' | '÷');
+                let unseen = start % BLOCK == BLOCK - 1 && ('À'..='ÿ').contains(&c);
+                for i in start..start + c.len_utf8() {
+                    let Kinds { plain, letters, other, stops } = kinds[i / BLOCK];
+                    let bit = |bits: u64| bits >> (i % BLOCK) & 1 == 1;
+                    assert_eq!(bit(stops), c == '.');
+                    assert_eq!(bit(plain), c.is_ascii_alphanumeric());
+                    assert_eq!(bit(letters), is_letter && !unseen, "{c} {i}");
+                    assert_eq!(bit(other), !c.is_ascii() && !bit(letters) || c == '\'' || c == '`');
+                }
             }
         }
     }

@@ -4,6 +4,8 @@ use super::class::{Class, class};
 use super::pages::Pages;
 use icu_casemap::CaseMapperBorrowed;
 use icu_normalizer::{ComposingNormalizerBorrowed, DecomposingNormalizerBorrowed};
+use std::array;
+use std::sync::LazyLock;
 
 /// The bare form, which plain terms compare: NFKC, full case folding, NFD, marks removed, NFC, special letters replaced.
 #[must_use]
@@ -63,6 +65,54 @@ pub(crate) fn bare_into(word: &str, form: &mut String) {
         }
     }
 }
+
+/// The bare form of a short word of ASCII letters and digits and characters of two bytes, which most words are that have a
+/// bare form at all. None for others, and where a character depends on its neighbours.
+pub(crate) fn short_bare<'b>(word: &str, buffer: &'b mut [u8; SHORT + 4]) -> Option<&'b [u8]> {
+    let table = &*TWO_BYTES;
+    if word.len() > SHORT {
+        return None;
+    }
+    let mut bytes = word.bytes();
+    let mut length = 0;
+    while let Some(byte) = bytes.next() {
+        if byte.is_ascii_alphanumeric() {
+            buffer[length] = byte | 0x20;
+            length += 1;
+        } else {
+            let code = usize::from(byte & 0x1F) << 6 | usize::from(bytes.next()? & 0x3F);
+            let &[first, second, third, count] = table.get(code).filter(|_| (0xC2..0xE0).contains(&byte))?;
+            if count == UNKNOWN {
+                return None;
+            }
+            // Three bytes are written, and those that count are kept.
+            buffer[length..length + 3].copy_from_slice(&[first, second, third]);
+            length += usize::from(count);
+        }
+    }
+    Some(&buffer[..length])
+}
+
+/// Words of so many bytes are short.
+pub(crate) const SHORT: usize = 32;
+
+/// What each character of two bytes becomes, as the bytes of one character and their count.
+static TWO_BYTES: LazyLock<Box<[[u8; 4]; 0x800]>> = LazyLock::new(|| {
+    Box::new(array::from_fn(|code| {
+        let mut entry = [0, 0, 0, UNKNOWN];
+        match char::from_u32(code as u32).filter(|c| !c.is_ascii()).map(|c| FOLDS.get(c)) {
+            Some(Fold::To(to)) if to.len_utf8() < 4 => {
+                to.encode_utf8(&mut entry[..3]);
+                entry[3] = to.len_utf8() as u8;
+            }
+            Some(Fold::Nothing) => entry[3] = 0,
+            _ => {}
+        }
+        entry
+    }))
+});
+
+const UNKNOWN: u8 = u8::MAX;
 
 /// Whether a character stands unchanged in the bare form of any word.
 pub(super) fn is_bare_char(c: char) -> bool {
@@ -166,6 +216,8 @@ mod tests {
                 .collect();
             let form = bare_by_definition(&word);
             assert_eq!(bare(&word), form, "{word:?}");
+            let mut buffer = [0; SHORT + 4];
+            assert!(short_bare(&word, &mut buffer).is_none_or(|short| short == form.as_bytes()), "{word:?}");
             assert!(is_bare(&word, &form) && !is_bare(&word, &format!("{form}x")), "{word:?}");
             assert!(is_exact(&word, &exact(&word)), "{word:?}");
         }
@@ -192,6 +244,9 @@ mod tests {
             ("Þór", "thor"),
         ] {
             assert_eq!(bare(word), form);
+        }
+        for word in ["Zəngəzur", "İstanbul", "Côte", "Самолёт", "G7", "cor\u{AD}ridor"] {
+            assert_eq!(short_bare(word, &mut [0; SHORT + 4]), Some(bare(word).as_bytes()));
         }
     }
 }

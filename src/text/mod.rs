@@ -15,8 +15,8 @@ mod split;
 mod structure;
 
 pub use detect::detect;
+pub(crate) use forms::{SHORT, bare_into, is_bare, is_exact, short_bare};
 pub use forms::{bare, exact, folded};
-pub(crate) use forms::{bare_into, is_bare, is_exact};
 pub use language::{Language, stem, stemmed};
 pub use span::Span;
 pub(crate) use split::split_into;

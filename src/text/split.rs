@@ -20,21 +20,28 @@ pub(crate) fn split_into(text: &str, spans: &mut Vec<Span>, odd: &mut Vec<u32>) 
     let mut split = Split::<false>::new(text);
     let bytes = split.text.as_bytes();
     let mut wide = false;
-    // The start of a word whose end is still ahead.
+    // The start of a word whose end is still ahead, and whether it may hold letters of two bytes.
     let mut open = None;
+    let mut open_odd = false;
     for (number, mut kinds) in blocks(bytes).enumerate() {
         let base = number * BLOCK;
         let first = |bits: u64| (base + bits.trailing_zeros() as usize) as u32;
+        let has_letters = kinds.letters != 0;
         // The word before may reach into this block.
         kinds = kinds.from(split.at.saturating_sub(base));
         loop {
-            let Kinds { plain, other } = kinds;
-            let before = plain << 1 | u64::from(open.is_some());
-            let (mut starts, mut ends) = (plain & !before, !plain & before);
-            let unsure = other | acronyms(starts & !(plain >> 1), &bytes[base..]);
+            let Kinds { plain, letters, other, stops } = kinds;
+            let word = plain | letters;
+            let back = word << 1 | u64::from(open.is_some());
+            let (mut starts, mut ends) = (word & !back, !word & back);
+            // A letter alone before a full stop may begin an acronym; behind the last byte there is no look.
+            let alone = starts & plain & !(word >> 1) & (stops >> 1 | 1 << (BLOCK - 1));
+            let alone_wide = starts & letters & !(word >> 2) & (stops >> 2 | 3 << (BLOCK - 2));
+            let unsure = other | alone | alone_wide;
             let sure = (unsure & unsure.wrapping_neg()).wrapping_sub(1);
             starts &= sure;
             ends &= sure;
+            let flat = spans.len();
             if ends != 0
                 && let Some(start) = open.take()
             {
@@ -49,6 +56,10 @@ pub(crate) fn split_into(text: &str, spans: &mut Vec<Span>, odd: &mut Vec<u32>) 
             if starts != 0 {
                 open = Some(first(starts));
             }
+            if has_letters || open_odd {
+                let is_odd = |&number: &usize| !spans[number].of(text).is_ascii();
+                odd.extend((flat..spans.len()).filter(is_odd).map(|number| number as u32));
+            }
             if unsure == 0 {
                 break;
             }
@@ -57,33 +68,24 @@ pub(crate) fn split_into(text: &str, spans: &mut Vec<Span>, odd: &mut Vec<u32>) 
             if split.unspaced(spans) {
                 wide = true;
             } else if let Some(word) = split.step(unsure) {
-                if word.odd {
-                    odd.push(spans.len() as u32);
-                }
                 wide |= word.wide;
                 spans.push(word.span);
+                if word.odd {
+                    odd.push(spans.len() as u32 - 1);
+                }
             }
             kinds = kinds.from(split.at.saturating_sub(base));
         }
+        open_odd = open.is_some() && (has_letters || open_odd);
     }
     if let Some(start) = open {
-        spans.push(Span { start, end: bytes.len() as u32 });
+        let span = Span { start, end: bytes.len() as u32 };
+        if open_odd && !span.of(text).is_ascii() {
+            odd.push(spans.len() as u32);
+        }
+        spans.push(span);
     }
     wide
-}
-
-/// Those of some letters that stand alone, by their places in a block, behind which a full stop makes them the possible
-/// begin of an acronym; behind the last byte of a block there is no look.
-fn acronyms(mut alone: u64, block: &[u8]) -> u64 {
-    let mut acronyms = 0;
-    while alone != 0 {
-        let at = alone.trailing_zeros() as usize;
-        if at == BLOCK - 1 || block.get(at + 1) == Some(&b'.') {
-            acronyms |= 1 << at;
-        }
-        alone &= alone - 1;
-    }
-    acronyms
 }
 
 /// A word of a query or term, in which `*` and `?` are letters.
@@ -164,12 +166,16 @@ impl<'t, const PATTERN: bool> Split<'t, PATTERN> {
     /// The character at `at` and its length.
     #[inline]
     fn peek(&self, at: usize) -> Option<(Character, usize)> {
-        let byte = *self.text.as_bytes().get(at)?;
-        if byte.is_ascii() {
-            return Some((Character { class: Self::ascii_class(byte), bare: true }, 1));
+        let c = self.text.get(at..)?.chars().next()?;
+        Some((Self::character(c), c.len_utf8()))
+    }
+
+    #[inline]
+    fn character(c: char) -> Character {
+        match u8::try_from(c) {
+            Ok(byte) if byte.is_ascii() => Character { class: Self::ascii_class(byte), bare: true },
+            _ => CHARACTERS.get(c),
         }
-        let c = self.text[at..].chars().next()?;
-        Some((CHARACTERS.get(c), c.len_utf8()))
     }
 
     /// The class of the character at `at`.
@@ -208,15 +214,19 @@ impl<'t, const PATTERN: bool> Split<'t, PATTERN> {
     }
 
     /// The whole of a run that began with a character of this class.
+    #[inline]
     fn run_on(&self, mut run: Run, first: Class) -> Run {
+        let mut rest = self.text[run.end..].chars();
         let mut at = run.end;
-        while let Some((character, length)) = self.peek(at) {
+        while let Some(c) = rest.next() {
+            let character = Self::character(c);
+            let here = at;
+            at = self.text.len() - rest.as_str().len();
             match character.class {
                 Class::Letter | Class::Digit if first != Class::Unspaced => run.single = false,
                 Class::Mark => {}
                 Class::Transparent => {
                     run.unsure = true;
-                    at += length;
                     continue;
                 }
                 class => {
@@ -224,19 +234,21 @@ impl<'t, const PATTERN: bool> Split<'t, PATTERN> {
                     break;
                 }
             }
-            run.bare &= character.bare && at == run.end;
-            at += length;
+            run.bare &= character.bare & (here == run.end);
             run.end = at;
         }
         run
     }
 
     /// The word that begins here, or none if a character that begins none is here, which is passed. Up to `known` there
-    /// are ASCII letters and digits.
+    /// are ASCII letters and digits and letters of two bytes.
     fn step(&mut self, known: usize) -> Option<Word> {
         let start = self.at;
-        let run = if known > start + 1 {
-            Some(self.run_on(Run { end: known, single: false, bare: true, unsure: false }, Class::Letter))
+        let bytes = self.text.as_bytes();
+        let one = if bytes.get(start).is_some_and(u8::is_ascii) { 1 } else { 2 };
+        let run = if known > start + one {
+            let bare = bytes[start..known].is_ascii();
+            Some(self.run_on(Run { end: known, single: false, bare, unsure: false }, Class::Letter))
         } else {
             self.run(start)
         };
@@ -252,7 +264,7 @@ impl<'t, const PATTERN: bool> Split<'t, PATTERN> {
         }
         self.at = if acronym || unsure { self.past_possessive(end, acronym) } else { end };
         let odd = acronym || !bare;
-        let wide = !odd && !self.text.as_bytes()[start..end].is_ascii();
+        let wide = !odd && !bytes[start..end].is_ascii();
         Some(Word { span: Span { start: start as u32, end: end as u32 }, odd, wide })
     }
 
@@ -382,6 +394,10 @@ mod tests {
             "峰",
             "9",
             "Россия",
+            "Ф",
+            "ğ",
+            "×",
+            "Zəngəzur",
             "a long way from here to the end of this block of bytes and then some more",
             "_",
             "“",
