@@ -3,7 +3,7 @@
 use super::document::{Document, Field};
 use super::hash::Seed;
 use super::hits::{Hit, WALL};
-use crate::text::{Break, LEAD_WORDS, SHORT, Span, bare_into, break_between, short_bare, split_into};
+use crate::text::{Break, LEAD_WORDS, SHORT_FORM, Span, bare_into, break_between, short_bare, split_into};
 
 /// The words of title and text in one row, with a wall of [`WALL`] empty ones between them.
 #[derive(Debug, Default)]
@@ -65,7 +65,7 @@ impl Words {
         } else {
             self.hashes.extend(places.map(|(start, end)| seed.ascii(bytes, start, end)));
         }
-        let mut short = [0; SHORT + 4];
+        let mut short = [0; SHORT_FORM];
         for &number in &self.odd {
             let word = self.spans[number as usize].of(text);
             self.hashes[number as usize] = match short_bare(word, &mut short) {

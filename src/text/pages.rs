@@ -20,11 +20,18 @@ impl<T: Copy> Pages<T> {
     #[inline]
     pub(super) fn get(&self, c: char) -> T {
         let code = c as usize;
-        let page = &self.pages[code >> 8];
+        match self.pages[code >> 8].get() {
+            Some(page) => page[code & 0xFF],
+            None => self.fill(code >> 8)[code & 0xFF],
+        }
+    }
+
+    #[cold]
+    fn fill(&self, page: usize) -> &[T; 256] {
         let value = |low: usize| {
-            let c = char::from_u32((code & !0xFF | low) as u32);
+            let c = char::from_u32((page << 8 | low) as u32);
             (self.compute)(c.unwrap_or(char::REPLACEMENT_CHARACTER))
         };
-        page.get_or_init(|| Box::new(array::from_fn(value)))[code & 0xFF]
+        self.pages[page].get_or_init(|| Box::new(array::from_fn(value)))
     }
 }

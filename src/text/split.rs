@@ -57,8 +57,15 @@ pub(crate) fn split_into(text: &str, spans: &mut Vec<Span>, odd: &mut Vec<u32>) 
                 open = Some(first(starts));
             }
             if has_letters || open_odd {
-                let is_odd = |&number: &usize| !spans[number].of(text).is_ascii();
-                odd.extend((flat..spans.len()).filter(is_odd).map(|number| number as u32));
+                for (number, span) in (flat as u32..).zip(&spans[flat..]) {
+                    let is_odd = match (span.start as usize).checked_sub(base) {
+                        Some(start) => letters >> start << start << (base + BLOCK - span.end as usize) != 0,
+                        None => !span.of(text).is_ascii(),
+                    };
+                    if is_odd {
+                        odd.push(number);
+                    }
+                }
             }
             if unsure == 0 {
                 break;
@@ -283,10 +290,12 @@ impl<'t, const PATTERN: bool> Split<'t, PATTERN> {
                 self.at = last.unwrap_or(at);
                 break;
             }
-            spans.extend(last.map(|start| Span { start: start as u32, end: at as u32 }));
+            if let Some(start) = last.take() {
+                spans.push(Span { start: start as u32, end: at as u32 });
+            }
             match next {
                 Some(Character { class: Class::Unspaced, bare: true }) => last = Some(at),
-                Some(Character { class: Class::Separator, .. }) if spans.len() > before => last = None,
+                Some(Character { class: Class::Separator, .. }) if spans.len() > before => {}
                 _ => {
                     self.at = at;
                     break;
