@@ -162,14 +162,16 @@ impl Anchors {
                 seconds += usize::from(tags & SECOND != 0) & usize::from(tags_before & FIRST != 0);
                 tags_before = tags;
             }
-            let words = alone[..alones].iter().map(|&number| (hashes[number], number));
-            let pair = |&number: &usize| (seed.pair(hashes[number - 1], hashes[number]), number - 1);
             let mut count = 0;
-            for (key, number) in words.chain(second[..seconds].iter().map(pair)) {
+            let mut keep_likely = |key: u64, number: usize| {
                 let (word, bits) = filter(key, self.filter.len());
                 likely[count] = (key, number);
                 count += usize::from(self.filter[word] & bits == bits);
-            }
+            };
+            alone[..alones].iter().for_each(|&number| keep_likely(hashes[number], number));
+            second[..seconds]
+                .iter()
+                .for_each(|&number| keep_likely(seed.pair(hashes[number - 1], hashes[number]), number - 1));
             let likely = &likely[..count];
             self.touch(likely);
             for &(key, number) in likely {

@@ -6,7 +6,7 @@ use super::hits::Hit;
 use super::lexicon::{Element, Lexicon};
 use super::memory::Memory;
 use super::words::Words;
-use crate::text::{exact, is_bare, is_exact};
+use crate::text::{bare_prefix, exact, is_bare, is_exact};
 use std::hint::black_box;
 use std::ops::Range;
 
@@ -136,16 +136,10 @@ impl Finder<'_, '_> {
     fn is_text(&self, words: Range<usize>, at: u32) -> bool {
         let mut rest = &self.lexicon.texts[at as usize..];
         for number in words {
-            let word = self.words.word(self.document, number);
-            let plain = rest
-                .as_bytes()
-                .get(..word.len())
-                .is_some_and(|form| word.as_bytes().eq_ignore_ascii_case(form));
-            let length = if plain { word.len() } else { rest.find(' ').unwrap_or(rest.len()) };
-            if !plain && !is_bare(word, &rest[..length]) || rest.as_bytes().get(length) != Some(&b' ') {
-                return false;
+            match bare_prefix(self.words.word(self.document, number), rest) {
+                Some(length) if rest.as_bytes().get(length) == Some(&b' ') => rest = &rest[length + 1..],
+                _ => return false,
             }
-            rest = &rest[length + 1..];
         }
         true
     }

@@ -15,7 +15,7 @@ mod split;
 mod structure;
 
 pub use detect::detect;
-pub(crate) use forms::{SHORT_FORM, bare_into, is_bare, is_exact, short_bare};
+pub(crate) use forms::{SHORT_FORM, bare_into, bare_prefix, is_bare, is_exact, short_bare};
 pub use forms::{bare, exact, folded};
 pub use language::{Language, stem, stemmed};
 pub use span::Span;

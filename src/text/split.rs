@@ -163,6 +163,12 @@ struct Run {
     unsure: bool,
 }
 
+/// Whether these are the bytes of U+4E00 to U+9FFF: letters of an unspaced script that stand unchanged in bare forms.
+/// Most of Chinese is, and needs no table.
+fn is_han([first, second, _]: [u8; 3]) -> bool {
+    matches!((first, second), (0xE4, 0xB8..) | (0xE5..=0xE9, _))
+}
+
 impl<'t, const PATTERN: bool> Split<'t, PATTERN> {
     fn new(text: &'t str) -> Self {
         // Offsets are 32 bits wide; no caller lets a longer text come this far.
@@ -279,13 +285,22 @@ impl<'t, const PATTERN: bool> Split<'t, PATTERN> {
     /// tells whether there are any.
     fn unspaced(&mut self, spans: &mut Vec<Span>) -> bool {
         let before = spans.len();
+        let bytes = self.text.as_bytes();
+        let mut at = self.at;
         // The last letter, which is a word if nothing follows that belongs to it.
         let mut last = None;
-        let mut rest = self.text[self.at..].chars();
         loop {
-            let at = self.text.len() - rest.as_str().len();
-            let next = rest.next().map(|c| CHARACTERS.get(c));
-            if let Some(Character { class: Class::Apostrophe | Class::Mark | Class::Transparent, .. }) = next
+            while let Some(three) = bytes[at..].first_chunk()
+                && is_han(*three)
+            {
+                if let Some(start) = last.replace(at) {
+                    spans.push(Span { start: start as u32, end: at as u32 });
+                }
+                at += 3;
+            }
+            let next = self.peek(at);
+            if let Some((Character { class: Class::Apostrophe | Class::Mark | Class::Transparent, .. }, _)) =
+                next
             {
                 self.at = last.unwrap_or(at);
                 break;
@@ -294,8 +309,13 @@ impl<'t, const PATTERN: bool> Split<'t, PATTERN> {
                 spans.push(Span { start: start as u32, end: at as u32 });
             }
             match next {
-                Some(Character { class: Class::Unspaced, bare: true }) => last = Some(at),
-                Some(Character { class: Class::Separator, .. }) if spans.len() > before => {}
+                Some((Character { class: Class::Unspaced, bare: true }, length)) => {
+                    last = Some(at);
+                    at += length;
+                }
+                Some((Character { class: Class::Separator, .. }, length)) if spans.len() > before => {
+                    at += length
+                }
                 _ => {
                     self.at = at;
                     break;
@@ -428,6 +448,17 @@ mod tests {
             assert!(
                 odd.iter().all(|&i| !spans[i as usize].of(&text).bytes().all(|b| b.is_ascii_alphanumeric()))
             );
+        }
+    }
+
+    #[test]
+    fn han_is_what_the_table_says() {
+        for c in '\u{3000}'..='\u{A4FF}' {
+            let mut bytes = [0; 3];
+            c.encode_utf8(&mut bytes);
+            let Character { class, bare } = CHARACTERS.get(c);
+            assert!(!is_han(bytes) || class == Class::Unspaced && bare, "{c}");
+            assert_eq!(is_han(bytes), ('\u{4E00}'..='\u{9FFF}').contains(&c), "{c}");
         }
     }
 
