@@ -3,7 +3,7 @@
 use super::TooLarge;
 use super::glob::Glob;
 use super::lexicon::{Builder, Lexicon};
-use super::plan::{Meta, Node, NodeId, Plan, RulePlan, TopicPlan, Use};
+use super::plan::{Meta, Node, NodeId, Plan, RulePlan, TopicPlan, Use, parts};
 use crate::rules::{Part, Query, Rule, Ruleset};
 use crate::text::Language;
 use foldhash::{HashMap, HashMapExt, HashSet};
@@ -274,8 +274,7 @@ impl<'r> Compiler<'r> {
         }
         let mut anchors = Anchors { nodes: &nodes, lexicon: &lexicon, of_nodes: Vec::new() };
         anchors.fill();
-        let mut groups: Vec<Vec<u32>> = Vec::new();
-        let mut group_of: HashMap<NodeId, u32> = HashMap::new();
+        let mut anchored: Vec<(NodeId, u32)> = Vec::new();
         let mut always = Vec::new();
         let just_terms = |rule: &RulePlan| match rule.query.map(|query| (&nodes[query as usize], query)) {
             Some((Node::Terms { terms, part: None }, query)) if !shared[query as usize] => {
@@ -287,49 +286,35 @@ impl<'r> Compiler<'r> {
         for term in rules.iter().filter_map(just_terms).flat_map(|(terms, _)| terms) {
             rules_with[*term as usize] += 1;
         }
-        let mut named = vec![true; nodes.len()];
+        let mut direct = Vec::new();
         for (number, rule) in (0..).zip(&mut rules) {
             if let Some((terms, query)) = just_terms(rule)
                 && terms.iter().all(|&term| rules_with[term as usize] <= MOST_RULES)
             {
                 uses.extend(terms.iter().map(|&term| (term, Use::Hit(number))));
-                named[query as usize] = false;
+                direct.push(query);
                 rule.query = None;
-                continue;
-            }
-            let Some(query) = rule.query else { continue };
-            let Some(anchor) = &anchors.of_nodes[query as usize] else {
-                always.push(number);
-                continue;
-            };
-            for &node in &anchor.nodes {
-                let group = *group_of.entry(node).or_insert_with(|| {
-                    let group = groups.len() as u32;
-                    if let Node::Terms { terms, .. } = &nodes[node as usize] {
-                        uses.extend(terms.iter().map(|&term| (term, Use::SetsOff(group))));
-                    }
-                    groups.push(Vec::new());
-                    group
-                });
-                groups[group as usize].push(number);
+            } else if let Some(query) = rule.query {
+                match &anchors.of_nodes[query as usize] {
+                    Some(anchor) => anchored.extend(anchor.nodes.iter().map(|&node| (node, number))),
+                    None => always.push(number),
+                }
             }
         }
-        for (node, _) in nodes.iter().zip(named).filter(|(_, named)| *named) {
+        for query in direct {
+            // Nobody asks for it, as what its terms do says the same.
+            nodes[query as usize] = Node::Or(Box::default());
+        }
+        for (number, node) in (0..).zip(&nodes) {
             if let Node::Terms { terms, .. } = node {
-                uses.extend(terms.iter().map(|&term| (term, Use::Named)));
+                uses.extend(terms.iter().map(|&term| (term, Use::In(number))));
             }
         }
-        uses.sort_unstable();
-        uses.dedup();
-        let total = u32::try_from(uses.len()).map_err(|_| TooLarge { what: "uses of terms" })?;
-        let mut use_ends = Vec::with_capacity(lexicon.len());
-        let mut end = 0;
-        for term in 0..lexicon.len() as u32 {
-            while end < total && uses[end as usize].0 == term {
-                end += 1;
-            }
-            use_ends.push(end);
+        if u32::try_from(uses.len().max(anchored.len())).is_err() {
+            return Err(TooLarge { what: "uses of terms" });
         }
+        let (use_ends, uses) = parts(uses, lexicon.len());
+        let (anchored_ends, anchored) = parts(anchored, nodes.len());
         let plan = Plan {
             languages: rules.iter().any(|rule| rule.language.is_some()),
             scoped: rules.iter().any(|rule| (rule.language, rule.since, rule.until) != (None, None, None)),
@@ -339,8 +324,9 @@ impl<'r> Compiler<'r> {
             rules,
             topics,
             use_ends,
-            uses: uses.into_iter().map(|(_, u)| u).collect(),
-            groups,
+            uses,
+            anchored_ends,
+            anchored,
             always,
             exclude,
         };

@@ -4,48 +4,83 @@ use super::document::Document;
 use super::find::Found;
 use super::hits::{Hit, NearScratch, Taken, Within, keep_far, near, settle, unite};
 use super::plan::{Node, NodeId, Plan};
+use super::stamped::Stamped;
 use super::words::Words;
 use crate::rules::{Part, Reach, metadata_value};
 
-/// The terms of a document, by term and then by place.
+/// The terms of a document that queries ask for.
 #[derive(Debug, Default)]
 pub(super) struct FoundTerms {
-    /// Sorted.
-    pub(super) places: Vec<Found>,
+    /// The places of each term together, in order.
+    places: Vec<Found>,
     /// Each term and where its places end.
     pub(super) terms: Vec<(u32, u32)>,
-    /// A bit for each term that was found, so that the many that were not cost no search.
-    present: Vec<u64>,
+    /// Places as they were found, each with the index of its term in `terms`.
+    added: Vec<(Found, u32)>,
+    /// The index of each term in `terms`.
+    indexes: Stamped<u32>,
+    /// Of each node of terms the last entry of `entries`.
+    nodes: Stamped<u32>,
+    /// Terms of nodes: the index in `terms`, and the entry before of the same node; the first has itself.
+    entries: Vec<(u32, u32)>,
 }
 
 impl FoundTerms {
-    /// Forgets the document before; `terms` is how many terms there are.
-    pub(super) fn reset(&mut self, terms: usize) {
-        for (term, _) in self.terms.drain(..) {
-            self.present[term as usize / 64] = 0;
-        }
+    /// Forgets the document before; `terms` and `nodes` are how many of them there are.
+    pub(super) fn reset(&mut self, terms: usize, nodes: usize) {
         self.places.clear();
-        self.present.resize(terms.div_ceil(64), 0);
+        self.terms.clear();
+        self.added.clear();
+        self.indexes.reset(terms);
+        self.nodes.reset(nodes);
+        self.entries.clear();
     }
 
-    /// Sorts the places and groups them by term.
+    /// Adds a place. Those of a term come in their order.
+    pub(super) fn add(&mut self, found: Found) {
+        let index = self.indexes.get(found.term).unwrap_or_else(|| {
+            let index = self.terms.len() as u32;
+            self.indexes.set(found.term, index);
+            self.terms.push((found.term, 0));
+            index
+        });
+        self.terms[index as usize].1 += 1;
+        self.added.push((found, index));
+    }
+
+    /// Groups what was added by term.
     pub(super) fn group(&mut self) {
-        self.places.sort_unstable();
-        for (end, found) in (1..).zip(&self.places) {
-            match self.terms.last_mut() {
-                Some((term, last)) if *term == found.term => *last = end,
-                _ => self.terms.push((found.term, end)),
-            }
+        let mut from = 0;
+        for (_, places) in &mut self.terms {
+            // Where the places of the term begin; each one that is put there moves it on, in the end to the end.
+            from += std::mem::replace(places, from);
         }
-        for (term, _) in &self.terms {
-            self.present[*term as usize / 64] |= 1 << (term % 64);
+        self.places.resize(self.added.len(), Found::default());
+        for &(found, index) in &self.added {
+            let at = &mut self.terms[index as usize].1;
+            self.places[*at as usize] = found;
+            *at += 1;
         }
     }
 
-    /// The index of a term in [`FoundTerms::terms`].
-    fn index(&self, term: u32) -> Option<usize> {
-        let present = self.present[term as usize / 64] >> (term % 64) & 1 == 1;
-        if present { self.terms.binary_search_by_key(&term, |&(term, _)| term).ok() } else { None }
+    /// Puts the term at an index of [`FoundTerms::terms`] into a node; tells whether it is the first there.
+    pub(super) fn put(&mut self, index: usize, node: NodeId) -> bool {
+        let entry = self.entries.len() as u32;
+        let before = self.nodes.get(node);
+        self.entries.push((index as u32, before.unwrap_or(entry)));
+        self.nodes.set(node, entry);
+        before.is_none()
+    }
+
+    /// The indexes of the terms of a node.
+    fn of_node(&self, node: NodeId) -> impl Iterator<Item = usize> {
+        let mut next = self.nodes.get(node);
+        std::iter::from_fn(move || {
+            let entry = next?;
+            let (index, before) = self.entries[entry as usize];
+            next = (before != entry).then_some(before);
+            Some(index as usize)
+        })
     }
 
     /// The places of the term at an index of [`FoundTerms::terms`].
@@ -159,8 +194,8 @@ impl<'a, 'd> Eval<'a, 'd> {
     fn evaluate(&mut self, node: NodeId, out: &mut Vec<Hit>) -> bool {
         let plan = self.plan;
         match &plan.nodes[node as usize] {
-            Node::Terms { terms, part } => {
-                self.terms(terms, *part, |_| {}, out);
+            Node::Terms { part, .. } => {
+                self.terms(node, *part, |_| {}, out);
                 false
             }
             Node::Or(nodes) => {
@@ -262,27 +297,34 @@ impl<'a, 'd> Eval<'a, 'd> {
         (within, &mut self.scratch.near)
     }
 
-    /// Appends the hits of some terms, sorted by place; tells `seen` which of them have one.
-    fn terms(&mut self, terms: &[u32], part: Option<Part>, mut seen: impl FnMut(u32), out: &mut Vec<Hit>) {
+    /// Appends the hits of a node of terms, sorted by place; tells `seen` which of the terms have one.
+    fn terms(&mut self, node: NodeId, part: Option<Part>, mut seen: impl FnMut(u32), out: &mut Vec<Hit>) {
         let found = self.found;
-        let mut add = |index: usize| {
+        for index in found.of_node(node) {
             let before = out.len();
             self.places(index, part, out);
             if out.len() > before {
                 seen(found.terms[index].0);
             }
-        };
-        // A look at a bit is some ten times as fast as a search.
-        if terms.len() < 10 * found.terms.len() {
-            terms.iter().filter_map(|&term| found.index(term)).for_each(add);
-        } else {
-            for (index, (term, _)) in found.terms.iter().enumerate() {
-                if terms.binary_search(term).is_ok() {
-                    add(index);
-                }
-            }
         }
         unite(out);
+    }
+
+    /// Whether a query can have a hit at all, by the terms that were found: no for most that are set off.
+    pub(super) fn may_hit(&self, node: NodeId) -> bool {
+        match &self.plan.nodes[node as usize] {
+            Node::Terms { .. } => self.found.nodes.get(node).is_some(),
+            Node::Or(nodes) => nodes.iter().any(|&node| self.may_hit(node)),
+            Node::And(nodes) => nodes.iter().all(|&node| self.may_hit(node)),
+            Node::Near { left, right, .. } => self.may_hit(*left) && self.may_hit(*right),
+            Node::Not(node, _) | Node::NotNear { left: node, .. } | Node::AtLeast(_, node) => {
+                self.may_hit(*node)
+            }
+            Node::Distinct { terms, others, .. } => {
+                terms.iter().chain(others).any(|&node| self.may_hit(node))
+            }
+            Node::Absent(_) | Node::Topic(_) | Node::Meta(_) => true,
+        }
     }
 
     /// Appends the hits of the found term at `index` that this topic sees in `part`.
@@ -310,8 +352,8 @@ impl<'a, 'd> Eval<'a, 'd> {
         let mut seen = std::mem::take(&mut self.scratch.distinct);
         seen.clear();
         for &node in terms {
-            if let Node::Terms { terms, part } = &plan.nodes[node as usize] {
-                self.terms(terms, *part, |term| seen.push(term), &mut hits);
+            if let Node::Terms { part, .. } = &plan.nodes[node as usize] {
+                self.terms(node, *part, |term| seen.push(term), &mut hits);
                 out.append(&mut hits);
             }
         }

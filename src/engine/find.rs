@@ -11,7 +11,7 @@ use std::hint::black_box;
 use std::ops::Range;
 
 /// A term that stands in the text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Found {
     pub(super) term: u32,
     /// Number of its first word.

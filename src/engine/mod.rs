@@ -25,6 +25,7 @@ mod plan;
 mod run;
 mod score;
 mod scratch;
+mod stamped;
 mod words;
 
 pub use classification::{

@@ -74,12 +74,10 @@ pub(super) struct TopicPlan {
 pub(super) enum Use {
     /// Its hits are hits of this rule.
     Hit(u32),
-    /// It sets off the rules of this group: those that cannot match without one of the same terms.
-    SetsOff(u32),
+    /// Its hits are those of this node.
+    In(NodeId),
     /// It hides words from the topics with this set of masks.
     Masks(u32),
-    /// Queries ask where it stands.
-    Named,
 }
 
 /// Everything but the terms.
@@ -96,8 +94,9 @@ pub(super) struct Plan {
     /// Where the uses of each term end, and all of them.
     pub(super) use_ends: Vec<u32>,
     pub(super) uses: Vec<Use>,
-    /// The rules that each group of terms sets off.
-    pub(super) groups: Vec<Vec<u32>>,
+    /// Where the rules end that each node sets off, which cannot match without it or its like, and all of them.
+    pub(super) anchored_ends: Vec<u32>,
+    pub(super) anchored: Vec<u32>,
     /// Rules that can match without a term.
     pub(super) always: Vec<u32>,
     /// A veto for every topic.
@@ -111,8 +110,32 @@ pub(super) struct Plan {
 impl Plan {
     /// What a term does when it is found.
     pub(super) fn uses_of(&self, term: u32) -> &[Use] {
-        let term = term as usize;
-        let from = if term == 0 { 0 } else { self.use_ends[term - 1] };
-        &self.uses[from as usize..self.use_ends[term] as usize]
+        part(&self.uses, &self.use_ends, term)
     }
+
+    /// The rules that a node of terms sets off when one of its terms is found.
+    pub(super) fn set_off_by(&self, node: NodeId) -> &[u32] {
+        part(&self.anchored, &self.anchored_ends, node)
+    }
+}
+
+/// The part of `all` with this number.
+fn part<'a, T>(all: &'a [T], ends: &[u32], number: u32) -> &'a [T] {
+    let number = number as usize;
+    let from = if number == 0 { 0 } else { ends[number - 1] };
+    &all[from as usize..ends[number] as usize]
+}
+
+/// Sorts what belongs to numbers below `count` into one list: where the part of each number ends, and all of them.
+pub(super) fn parts<T: Ord>(mut numbered: Vec<(u32, T)>, count: usize) -> (Vec<u32>, Vec<T>) {
+    numbered.sort_unstable();
+    numbered.dedup();
+    let mut ends = vec![0; count];
+    numbered.iter().for_each(|(number, _)| ends[*number as usize] += 1);
+    let mut end = 0;
+    for of_number in &mut ends {
+        end += *of_number;
+        *of_number = end;
+    }
+    (ends, numbered.into_iter().map(|(_, value)| value).collect())
 }

@@ -94,37 +94,38 @@ impl Classifier {
     /// Collects the rules that can match, those of a topic together, and the sets of masks that hide something; `all`
     /// says whether places are kept that no query asks for.
     fn set_off(&self, document: &Document<'_>, spoken: Spoken, scratch: &mut Scratch, all: bool) {
-        let Scratch { places, found, set_off, masks, groups, .. } = scratch;
+        let Scratch { places, found, set_off, masks, .. } = scratch;
         set_off.clear();
         masks.clear();
-        groups.clear();
-        found.reset(self.lexicon.terms());
+        found.reset(self.lexicon.terms(), self.plan.nodes.len());
         for place in &*places {
             let mut asked_for = all;
             for term_use in self.plan.uses_of(place.term) {
                 match *term_use {
                     Use::Hit(rule) => set_off.push(SetOff { rule, place: Some((place.start, place.end)) }),
-                    Use::SetsOff(_) | Use::Masks(_) | Use::Named => asked_for = true,
+                    Use::In(_) | Use::Masks(_) => asked_for = true,
                 }
             }
             if asked_for {
-                found.places.push(*place);
+                found.add(*place);
             }
         }
         found.group();
-        for (index, &(term, _)) in (0..).zip(&found.terms) {
-            for term_use in self.plan.uses_of(term) {
+        for index in 0..found.terms.len() {
+            for term_use in self.plan.uses_of(found.terms[index].0) {
                 match *term_use {
-                    Use::SetsOff(group) => groups.push(group),
-                    Use::Masks(set) => masks.push((set, index)),
-                    Use::Hit(_) | Use::Named => {}
+                    Use::In(node) => {
+                        if found.put(index, node) {
+                            let rules = self.plan.set_off_by(node).iter();
+                            set_off.extend(rules.map(|&rule| SetOff { rule, place: None }));
+                        }
+                    }
+                    Use::Masks(set) => masks.push((set, index as u32)),
+                    Use::Hit(_) => {}
                 }
             }
         }
-        groups.sort_unstable();
-        groups.dedup();
-        let anchored = groups.iter().flat_map(|&group| &self.plan.groups[group as usize]);
-        set_off.extend(anchored.chain(&self.plan.always).map(|&rule| SetOff { rule, place: None }));
+        set_off.extend(self.plan.always.iter().map(|&rule| SetOff { rule, place: None }));
         if self.plan.scoped {
             let day = document.published.map(|seconds| seconds.div_euclid(DAY));
             set_off.retain(|set_off| {
@@ -243,7 +244,7 @@ impl Classifier {
         let (mut eval, overlap, rule_hits) = self.eval(document, scratch, view);
         let mut hits = eval.borrow();
         let holds = match self.rule(number).query {
-            Some(query) => eval.hits(query, &mut hits),
+            Some(query) => eval.may_hit(query) && eval.hits(query, &mut hits),
             None => {
                 let seen = |hit: &Hit| eval.masked.is_none_or(|masked| !masked.any(*hit));
                 let places = set_off.iter().filter_map(|set_off| set_off.place);

@@ -23,7 +23,6 @@ pub struct Scratch {
     pub(super) set_off: Vec<SetOff>,
     /// Sets of masks and the index of a found term of each.
     pub(super) masks: Vec<(u32, u32)>,
-    pub(super) groups: Vec<u32>,
     pub(super) labels: Vec<bool>,
     pub(super) masked: Taken,
     pub(super) overlap: Taken,
