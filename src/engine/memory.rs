@@ -3,6 +3,7 @@
 use super::document::Document;
 use super::patterns::Patterns;
 use super::words::Words;
+use std::ops::Range;
 
 /// The patterns of words that were seen before: a table with open addressing, as most words of a document were.
 #[derive(Debug, Default)]
@@ -35,8 +36,16 @@ struct OfWord {
 /// So many slots there are; all are forgotten when half of them are used.
 const SLOTS: usize = 1 << 17;
 
+/// So many words are looked up at once.
+const CHUNK: usize = 64;
+
 /// So many patterns are remembered before the memory starts anew.
 const MOST_PATTERNS: usize = 1 << 19;
+
+/// A range in pieces.
+fn chunks(range: Range<usize>, size: usize) -> impl Iterator<Item = Range<usize>> {
+    range.clone().step_by(size).map(move |from| from..range.end.min(from + size))
+}
 
 impl Memory {
     /// Looks up the patterns of every word of a document, until `most` were found: thousands of wildcards can match
@@ -56,8 +65,18 @@ impl Memory {
         }
         self.of_words.clear();
         let mut places = 0;
-        for field in words.fields() {
-            for number in field {
+        let mut telling = [0; CHUNK];
+        for chunk in words.fields().into_iter().flat_map(|field| chunks(field, CHUNK)) {
+            // Most words were seen before and have no patterns. These are passed over without a branch, so that the
+            // processor looks up many words at once.
+            let mut count = 0;
+            for number in chunk {
+                let key = words.keys()[number];
+                let slot = &self.slots[key as usize % SLOTS];
+                telling[count] = number;
+                count += usize::from((slot.key != key) | (slot.from != slot.to));
+            }
+            for &number in &telling[..count] {
                 let Slot { from, to, .. } =
                     self.slot(words.keys()[number], || words.word(document, number), patterns);
                 if from != to {
