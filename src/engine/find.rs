@@ -2,6 +2,7 @@
 
 use super::anchors::{By, Posting};
 use super::document::Document;
+use super::hash;
 use super::hits::Hit;
 use super::lexicon::{Element, Lexicon};
 use super::memory::Memory;
@@ -134,12 +135,22 @@ impl Finder<'_, '_> {
 
     /// Whether words have the bare forms that stand in the lexicon's texts from `at` on.
     fn is_text(&self, words: Range<usize>, at: u32) -> bool {
-        let mut rest = &self.lexicon.texts[at as usize..];
+        let texts = &self.lexicon.texts;
+        let mut at = at as usize;
         for number in words {
-            match bare_prefix(self.words.word(self.document, number), rest) {
-                Some(length) if rest.as_bytes().get(length) == Some(&b' ') => rest = &rest[length + 1..],
-                _ => return false,
+            let (field, span) = self.words.place(self.document, number);
+            let (start, end) = (span.start as usize, span.end as usize);
+            at += if hash::same(field.as_bytes(), start, end, texts.as_bytes(), at) {
+                end - start
+            } else if let Some(length) = bare_prefix(span.of(field), &texts[at..]) {
+                length
+            } else {
+                return false;
+            };
+            if texts.as_bytes().get(at) != Some(&b' ') {
+                return false;
             }
+            at += 1;
         }
         true
     }

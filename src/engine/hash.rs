@@ -32,11 +32,10 @@ impl Seed {
         self.hash(text, start, end, |bytes| bytes | 0x2020_2020_2020_2020)
     }
 
-    /// The hash of the bare form of `text[start..end]`, which differs from it in the case of ASCII letters only: those
-    /// bytes have no highest bit.
+    /// The hash of the bare form of `text[start..end]`, which differs from it in the case of ASCII letters only.
     #[inline(always)]
     pub(super) fn wide(self, text: &[u8], start: usize, end: usize) -> u64 {
-        self.hash(text, start, end, |bytes| bytes | (!bytes & 0x8080_8080_8080_8080) >> 2)
+        self.hash(text, start, end, lower)
     }
 
     /// The hash of two neighbouring words.
@@ -61,6 +60,33 @@ impl Seed {
             start += 16;
         }
     }
+}
+
+/// Whether `text[start..end]` with ASCII letters in lower case stands in `forms` from `at` on.
+#[inline(always)]
+pub(super) fn same(text: &[u8], mut start: usize, end: usize, forms: &[u8], mut at: usize) -> bool {
+    if at + (end - start) > forms.len() {
+        return false;
+    }
+    loop {
+        let length = (end - start).min(16);
+        let (low, high) = load(text, start, length);
+        let (form_low, form_high) = load(forms, at, length);
+        let (keep_low, keep_high) = MASKS[length];
+        if (lower(low) ^ form_low) & keep_low | (lower(high) ^ form_high) & keep_high != 0 {
+            return false;
+        }
+        if end - start <= 16 {
+            return true;
+        }
+        start += 16;
+        at += 16;
+    }
+}
+
+/// The bytes of letters and digits with those of ASCII in lower case: they have no highest bit.
+fn lower(bytes: u64) -> u64 {
+    bytes | (!bytes & 0x8080_8080_8080_8080) >> 2
 }
 
 /// Which bytes of two words of eight belong to a word of so many bytes.
@@ -123,7 +149,13 @@ mod tests {
             {
                 let start = text.find(word).unwrap();
                 assert_eq!(seed.ascii(text.as_bytes(), start, start + word.len()), bare, "{text}");
-                assert_eq!(seed.wide(text.as_bytes(), start, start + word.len()), bare, "{text}");
+                let end = start + word.len();
+                assert_eq!(seed.wide(text.as_bytes(), start, end), bare, "{text}");
+                for forms in [word.to_lowercase(), format!("a {} b", word.to_lowercase())] {
+                    let at = forms.len() / 2 - word.len() / 2;
+                    assert!(same(text.as_bytes(), start, end, forms.as_bytes(), at), "{text}");
+                    assert!(!same(text.as_bytes(), start, end, forms.as_bytes(), at + 1), "{text}");
+                }
             }
         }
         assert_eq!(seed.wide("xG20峰会".as_bytes(), 1, 10), seed.bare("g20峰会".as_bytes()));

@@ -105,10 +105,15 @@ impl Words {
         &self.keys
     }
 
+    /// The field of a word, and its place there.
+    pub(super) fn place<'d>(&self, document: &Document<'d>, number: usize) -> (&'d str, Span) {
+        (if number < self.text { document.title } else { document.text }, self.spans[number])
+    }
+
     /// A word as it stands.
     pub(super) fn word<'d>(&self, document: &Document<'d>, number: usize) -> &'d str {
-        let field = if number < self.text { document.title } else { document.text };
-        self.spans[number].of(field)
+        let (field, span) = self.place(document, number);
+        span.of(field)
     }
 
     /// The field a hit is in.

@@ -28,13 +28,10 @@ pub(crate) fn is_bare(word: &str, form: &str) -> bool {
 
 /// The length of the bare form of `word`, if `forms`, which is bare forms, begins with it.
 pub(crate) fn bare_prefix(word: &str, forms: &str) -> Option<usize> {
-    let begins =
-        |form: &[u8]| forms.as_bytes().get(..form.len()).is_some_and(|f| f.eq_ignore_ascii_case(form));
-    if begins(word.as_bytes()) {
-        return Some(word.len());
-    }
+    let begins = |form: &[u8]| forms.as_bytes().starts_with(form);
     if word.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
-        return None;
+        let start = forms.as_bytes().get(..word.len())?;
+        return start.eq_ignore_ascii_case(word.as_bytes()).then_some(word.len());
     }
     if let Some(form) = short_bare(word, &mut [0; SHORT_FORM]) {
         return begins(form).then_some(form.len());
@@ -57,11 +54,17 @@ pub(crate) fn bare_prefix(word: &str, forms: &str) -> Option<usize> {
 
 /// Whether the exact form of `word` is `form`.
 pub(crate) fn is_exact(word: &str, form: &str) -> bool {
+    if word == form {
+        return true;
+    }
+    if word.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        return false;
+    }
     if word.chars().any(is_invisible) {
         return exact(word) == form;
     }
     let nfkc = ComposingNormalizerBorrowed::new_nfkc();
-    word == form || !nfkc.is_normalized(word) && nfkc.normalize(word) == form
+    !nfkc.is_normalized(word) && nfkc.normalize(word) == form
 }
 
 /// The form from which a stem is made: the exact form under full case folding, with its diacritics.
