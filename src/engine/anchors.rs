@@ -69,7 +69,7 @@ pub(super) struct Anchors {
     /// Open addressing; what has the same key stands between the same two free slots.
     slots: Box<[Slot]>,
     /// Where several terms have the same anchor.
-    postings: Vec<Posting>,
+    postings: Box<[Posting]>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -90,6 +90,9 @@ enum Entry {
 const ALONE: u8 = 1;
 const FIRST: u8 = 2;
 const SECOND: u8 = 4;
+
+/// So many anchors are a large table.
+const LARGE: usize = 1 << 17;
 
 /// The words of a chunk: enough to keep the memory busy, few enough to stay in the nearest cache.
 const CHUNK: usize = 64;
@@ -121,24 +124,27 @@ impl Anchors {
         }
         keyed.sort_unstable_by_key(|(key, posting)| (*key, posting.term));
         let free = Slot { key: 0, entry: Entry::Free };
-        anchors.slots = vec![free; (2 * keyed.len() + 1).next_power_of_two()].into();
-        let mask = anchors.slots.len() - 1;
+        // A small table may be roomy; of a large one the memory counts, and the cache that it takes.
+        let slots = if keyed.len() < LARGE { 4 * keyed.len() } else { keyed.len() * 4 / 3 };
+        anchors.slots = vec![free; slots + 1].into();
+        let mut postings = Vec::new();
         for same in keyed.chunk_by(|a, b| a.0 == b.0) {
             let entry = match same {
                 &[(_, posting)] => Entry::One(posting),
                 _ => {
-                    let from = anchors.postings.len() as u32;
-                    anchors.postings.extend(same.iter().map(|(_, posting)| posting));
-                    Entry::Several(from, anchors.postings.len() as u32)
+                    let from = postings.len() as u32;
+                    postings.extend(same.iter().map(|(_, posting)| posting));
+                    Entry::Several(from, postings.len() as u32)
                 }
             };
             let key = same[0].0;
-            let mut at = home(key) & mask;
+            let mut at = anchors.home(key);
             while !matches!(anchors.slots[at].entry, Entry::Free) {
-                at = (at + 1) & mask;
+                at = anchors.behind(at);
             }
             anchors.slots[at] = Slot { key: key as u32, entry };
         }
+        anchors.postings = postings.into();
         anchors
     }
 
@@ -183,14 +189,12 @@ impl Anchors {
     /// Loads the slots of some keys at once. Where the table is larger than the caches, the search that comes after would
     /// otherwise wait for them one by one, as it must know each before it guesses what comes next.
     fn touch(&self, keys: &[(u64, usize)]) {
-        let mask = self.slots.len() - 1;
-        black_box(keys.iter().fold(0, |touched, &(key, _)| touched ^ self.slots[home(key) & mask].key));
+        black_box(keys.iter().fold(0, |touched, &(key, _)| touched ^ self.slots[self.home(key)].key));
     }
 
     /// Calls `found` with the terms of every anchor with this key, or with the same lower half of it.
     fn postings(&self, key: u64, mut found: impl FnMut(&[Posting])) {
-        let mask = self.slots.len() - 1;
-        let mut at = home(key) & mask;
+        let mut at = self.home(key);
         loop {
             let slot = &self.slots[at];
             match &slot.entry {
@@ -201,14 +205,20 @@ impl Anchors {
                 }
                 _ => {}
             }
-            at = (at + 1) & mask;
+            at = self.behind(at);
         }
     }
-}
 
-/// The table is addressed by the upper half of a key; tags, filter and comparison use the lower one.
-fn home(key: u64) -> usize {
-    (key >> 32) as usize
+    /// Where the search for a key begins: the table is addressed by the upper half of keys; tags, filter and comparison
+    /// use the lower one.
+    fn home(&self, key: u64) -> usize {
+        ((u128::from(key) * self.slots.len() as u128) >> 64) as usize
+    }
+
+    /// The slot behind another.
+    fn behind(&self, at: usize) -> usize {
+        if at + 1 == self.slots.len() { 0 } else { at + 1 }
+    }
 }
 
 /// The word of the filter and the two bits in it that a key sets.

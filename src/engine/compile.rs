@@ -3,7 +3,7 @@
 use super::TooLarge;
 use super::glob::Glob;
 use super::lexicon::{Builder, Lexicon};
-use super::plan::{Meta, Node, NodeId, Plan, RulePlan, TopicPlan, Use, parts};
+use super::plan::{Distinct, Meta, Node, NodeId, Plan, RulePlan, TopicPlan, Use, parts};
 use crate::rules::{Part, Query, Rule, Ruleset};
 use crate::text::Language;
 use foldhash::{HashMap, HashMapExt, HashSet};
@@ -33,13 +33,14 @@ pub(super) fn compile(ruleset: &Ruleset) -> Result<(Lexicon, Plan), TooLarge> {
             }
             let scope = Scope { language: rule.language.unwrap_or(Language::ENGLISH), part: None };
             let query = compiler.node(&rule.query, scope)?;
+            // Days of years of four digits.
             rules.push(RulePlan {
                 topic: number,
                 index,
                 weight: rule.weight.get(),
                 language: rule.language,
-                since: rule.since,
-                until: rule.until,
+                since: rule.since.map(|day| day as i32),
+                until: rule.until.map(|day| day as i32),
                 query: Some(query),
                 rank,
             });
@@ -168,7 +169,8 @@ impl<'r> Compiler<'r> {
                 let (terms, others): (Vec<&Query>, Vec<&Query>) =
                     flat.into_iter().partition(|query| matches!(query, Query::Term(_) | Query::List(_)));
                 let terms = self.alternatives(terms, scope)?.into();
-                Node::Distinct { least: *n, terms, others: self.alternatives(others, scope)?.into() }
+                let others = self.alternatives(others, scope)?.into();
+                Node::Distinct(Box::new(Distinct { least: *n, terms, others }))
             }
             Query::In(inner, query) => {
                 let part = match (part, *inner) {
@@ -315,6 +317,8 @@ impl<'r> Compiler<'r> {
         }
         let (use_ends, uses) = parts(uses, lexicon.len());
         let (anchored_ends, anchored) = parts(anchored, nodes.len());
+        nodes.shrink_to_fit();
+        rules.shrink_to_fit();
         let plan = Plan {
             languages: rules.iter().any(|rule| rule.language.is_some()),
             scoped: rules.iter().any(|rule| (rule.language, rule.since, rule.until) != (None, None, None)),
@@ -440,7 +444,7 @@ impl Anchors<'_> {
                     Some(Anchor { nodes: vec![number], cost })
                 }
                 Node::Or(nodes) => self.any(nodes),
-                Node::Distinct { terms, others, .. } => self.any(&[&**terms, &**others].concat()),
+                Node::Distinct(distinct) => self.any(&distinct.nodes().collect::<Vec<_>>()),
                 Node::And(nodes) => self.cheapest(nodes),
                 Node::Near { left, right, .. } => self.cheapest(&[*left, *right]),
                 Node::Not(left, _) | Node::NotNear { left, .. } => self.of_nodes[*left as usize].clone(),
@@ -477,7 +481,7 @@ fn shared(nodes: &[Node], topics: &[TopicPlan], rules: &[RulePlan], exclude: Opt
         match node {
             Node::Terms { .. } | Node::Topic(_) | Node::Meta(_) => {}
             Node::Or(nodes) | Node::And(nodes) => nodes.iter().copied().for_each(&mut name),
-            Node::Distinct { terms, others, .. } => terms.iter().chain(others).copied().for_each(&mut name),
+            Node::Distinct(distinct) => distinct.nodes().for_each(&mut name),
             Node::Absent(node) | Node::AtLeast(_, node) => name(*node),
             Node::Not(left, right) | Node::Near { left, right, .. } | Node::NotNear { left, right, .. } => {
                 name(*left);

@@ -3,7 +3,7 @@
 use super::document::Document;
 use super::find::Found;
 use super::hits::{Hit, NearScratch, Taken, Within, keep_far, near, settle, unite};
-use super::plan::{Node, NodeId, Plan};
+use super::plan::{Distinct, Node, NodeId, Plan};
 use super::stamped::Stamped;
 use super::words::Words;
 use crate::rules::{Part, Reach, metadata_value};
@@ -255,8 +255,8 @@ impl<'a, 'd> Eval<'a, 'd> {
                 }
                 enough && holds
             }
-            Node::Distinct { least, terms, others } => {
-                self.distinct(usize::from(*least), terms, others, out);
+            Node::Distinct(distinct) => {
+                self.distinct(distinct, out);
                 false
             }
             Node::Topic(topic) => self.labels.get(*topic as usize).copied().unwrap_or(false),
@@ -320,9 +320,7 @@ impl<'a, 'd> Eval<'a, 'd> {
             Node::Not(node, _) | Node::NotNear { left: node, .. } | Node::AtLeast(_, node) => {
                 self.may_hit(*node)
             }
-            Node::Distinct { terms, others, .. } => {
-                terms.iter().chain(others).any(|&node| self.may_hit(node))
-            }
+            Node::Distinct(distinct) => distinct.nodes().any(|node| self.may_hit(node)),
             Node::Absent(_) | Node::Topic(_) | Node::Meta(_) => true,
         }
     }
@@ -346,7 +344,8 @@ impl<'a, 'd> Eval<'a, 'd> {
         }
     }
 
-    fn distinct(&mut self, least: usize, terms: &[NodeId], others: &[NodeId], out: &mut Vec<Hit>) {
+    fn distinct(&mut self, distinct: &Distinct, out: &mut Vec<Hit>) {
+        let Distinct { least, terms, others } = distinct;
         let plan = self.plan;
         let mut hits = self.borrow();
         let mut seen = std::mem::take(&mut self.scratch.distinct);
@@ -364,7 +363,7 @@ impl<'a, 'd> Eval<'a, 'd> {
             different += usize::from(self.hits(node, &mut hits) || !hits.is_empty());
             out.append(&mut hits);
         }
-        if different < least {
+        if different < usize::from(*least) {
             out.clear();
         }
         unite(out);

@@ -107,9 +107,7 @@ impl Classifier {
         match &self.plan.nodes[query as usize] {
             Node::Terms { terms, .. } => terms.binary_search(&term).is_ok(),
             Node::Or(nodes) | Node::And(nodes) => nodes.iter().any(|&node| self.names(node, term)),
-            Node::Distinct { terms, others, .. } => {
-                terms.iter().chain(others).any(|&node| self.names(node, term))
-            }
+            Node::Distinct(distinct) => distinct.nodes().any(|node| self.names(node, term)),
             Node::Near { left, right, .. } => self.names(*left, term) || self.names(*right, term),
             Node::Not(left, _) | Node::NotNear { left, .. } => self.names(*left, term),
             Node::AtLeast(_, node) => self.names(*node, term),

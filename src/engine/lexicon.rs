@@ -9,7 +9,7 @@ use super::hash::Seed;
 use super::patterns::Patterns;
 use crate::rules::{Pattern, Term};
 use crate::text::{Language, bare, stem};
-use foldhash::HashMap;
+use foldhash::{HashMap, HashMapExt};
 use std::hash::BuildHasher;
 
 /// What one word of a term must be.
@@ -27,21 +27,21 @@ pub(super) enum Element {
 #[derive(Debug)]
 pub(super) struct Lexicon {
     pub(super) seed: Seed,
-    /// The plain words: hash and bare form.
-    pub(super) words: Vec<(u64, Box<str>)>,
+    /// The plain words of terms that have others too: hash and bare form.
+    pub(super) words: Box<[(u64, Box<str>)]>,
     /// The exact forms, each with the hash of its bare form.
-    pub(super) exacts: Vec<(u64, Box<str>)>,
+    pub(super) exacts: Box<[(u64, Box<str>)]>,
     pub(super) patterns: Patterns,
     pub(super) anchors: Anchors,
     /// Of each term that has only plain words the bare forms, with a blank behind each.
-    pub(super) texts: String,
+    pub(super) texts: Box<str>,
     /// Of all other terms the elements.
-    pub(super) elements: Vec<Element>,
+    pub(super) elements: Box<[Element]>,
     /// Where each term begins in `texts` or `elements`, and how many words it has.
-    terms: Vec<(u32, u8, By)>,
+    terms: Box<[(u32, u8, By)]>,
     /// Where the terms anchored on each pattern end, and all of them.
-    pattern_ends: Vec<u32>,
-    pattern_postings: Vec<Posting>,
+    pattern_ends: Box<[u32]>,
+    pattern_postings: Box<[Posting]>,
 }
 
 impl Lexicon {
@@ -211,6 +211,7 @@ impl<'r> Builder<'r> {
         let costs = Costs::new(&self, &patterns);
         let hash = |word: u32| hashes[word as usize];
         let (mut texts, mut elements, mut terms) = (String::new(), Vec::new(), Vec::new());
+        let (mut mixed, mut mixed_numbers) = (Vec::new(), HashMap::new());
         let (mut of_words, mut of_patterns) = (Vec::new(), Vec::new());
         for term in 0..self.len() {
             let of_term = self.elements_of(term);
@@ -228,7 +229,13 @@ impl<'r> Builder<'r> {
                     texts.push_str(&self.words[word as usize]);
                     texts.push(' ');
                 }),
-                By::Elements | By::Anchor => elements.extend_from_slice(of_term),
+                By::Elements | By::Anchor => elements.extend(of_term.iter().map(|&element| match element {
+                    Element::Word(word) => Element::Word(*mixed_numbers.entry(word).or_insert_with(|| {
+                        mixed.push((hash(word), self.words[word as usize].clone()));
+                        mixed.len() as u32 - 1
+                    })),
+                    other => other,
+                })),
             }
             let length = of_term.len() as u8;
             let mut posting = Posting { term: term as u32, at, offset, length, by, third: 0 };
@@ -250,14 +257,14 @@ impl<'r> Builder<'r> {
         Ok(Lexicon {
             seed,
             anchors: Anchors::new(seed, hashes.len(), &of_words),
-            texts,
-            elements,
-            terms,
+            texts: texts.into(),
+            elements: elements.into(),
+            terms: terms.into(),
             pattern_ends: (0..self.patterns.len() as u32).map(end).collect(),
             pattern_postings: of_patterns.iter().map(|(_, posting)| *posting).collect(),
             exacts: self.exacts.iter().map(exact).collect(),
             patterns,
-            words: hashes.into_iter().zip(self.words).collect(),
+            words: mixed.into(),
         })
     }
 }

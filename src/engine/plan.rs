@@ -26,11 +26,26 @@ pub(super) enum Node {
     /// At least so many hits.
     AtLeast(u16, NodeId),
     /// At least so many different alternatives: each term of `terms` is one, and each node of `others`.
-    Distinct { least: u16, terms: Box<[NodeId]>, others: Box<[NodeId]> },
+    Distinct(Box<Distinct>),
     /// A condition: this topic is a label.
     Topic(u32),
     /// A condition: this entry of [`Plan::metas`].
     Meta(u32),
+}
+
+/// See [`Node::Distinct`].
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Distinct {
+    pub(super) least: u16,
+    pub(super) terms: Box<[NodeId]>,
+    pub(super) others: Box<[NodeId]>,
+}
+
+impl Distinct {
+    /// All alternatives.
+    pub(super) fn nodes(&self) -> impl Iterator<Item = NodeId> {
+        self.terms.iter().chain(&self.others).copied()
+    }
 }
 
 /// A condition on metadata.
@@ -50,9 +65,9 @@ pub(super) struct RulePlan {
     pub(super) weight: f64,
     pub(super) language: Option<Language>,
     /// Days since 1970-01-01.
-    pub(super) since: Option<i64>,
+    pub(super) since: Option<i32>,
     /// Days since 1970-01-01.
-    pub(super) until: Option<i64>,
+    pub(super) until: Option<i32>,
     /// Its query; none where it is any of some terms anywhere, which set it off one by one.
     pub(super) query: Option<NodeId>,
     /// Of rules with equal hits, the one with the lowest rank counts.
@@ -137,5 +152,8 @@ pub(super) fn parts<T: Ord>(mut numbered: Vec<(u32, T)>, count: usize) -> (Vec<u
         end += *of_number;
         *of_number = end;
     }
-    (ends, numbered.into_iter().map(|(_, value)| value).collect())
+    // Collecting keeps the larger allocation.
+    let mut values: Vec<T> = numbered.into_iter().map(|(_, value)| value).collect();
+    values.shrink_to_fit();
+    (ends, values)
 }

@@ -137,8 +137,8 @@ impl Classifier {
                 };
                 language
                     && day.is_none_or(|day| {
-                        rule.since.is_none_or(|since| since <= day)
-                            && rule.until.is_none_or(|until| day < until)
+                        rule.since.is_none_or(|since| i64::from(since) <= day)
+                            && rule.until.is_none_or(|until| day < i64::from(until))
                     })
             });
         }
