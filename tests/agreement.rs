@@ -36,7 +36,7 @@ fn of_engine(classifier: &Classifier, answer: &Classification) -> Answer {
                 Field::Text => "text",
             });
             let spans = evidence.spans.iter().map(|span| (span.start as usize, span.end as usize)).collect();
-            (topic.rules[evidence.rule as usize].id.clone(), field, evidence.points.0, spans)
+            (topic.rules[evidence.rule as usize].id.to_string(), field, evidence.points.0, spans)
         });
         (topic.id.clone(), micro(label.score), label.points.0, proofs.collect())
     });

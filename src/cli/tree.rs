@@ -93,8 +93,7 @@ pub(super) fn masked(topic: &TopicExplanation, field: Field, text: &str) -> Vec<
 
 fn rule_node(info: &TopicInfo, rule: &RuleExplanation, texts: Texts<'_>, paint: Paint) -> Option<Node> {
     let about = info.rules.get(rule.rule as usize)?;
-    let language =
-        if about.language.is_empty() { String::new() } else { format!(", {} only", about.language) };
+    let language = about.language.map_or(String::new(), |language| format!(", {language} only"));
     let line = format!(
         "rule {}: {} points from {}, weight {}{language}  {}",
         paint.paint(Style::Bold, &about.id),

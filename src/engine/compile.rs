@@ -312,10 +312,10 @@ impl<'r> Compiler<'r> {
                 uses.extend(terms.iter().map(|&term| (term, Use::In(number))));
             }
         }
-        if u32::try_from(uses.len().max(anchored.len())).is_err() {
-            return Err(TooLarge { what: "uses of terms" });
-        }
-        let (use_ends, uses) = parts(uses, lexicon.len());
+        let too_large = TooLarge { what: "uses of terms" };
+        u32::try_from(uses.len().max(anchored.len())).map_err(|_| too_large)?;
+        let packed = uses.into_iter().map(|(term, term_use)| Some((term, term_use.pack()?)));
+        let (use_ends, uses) = parts(packed.collect::<Option<_>>().ok_or(too_large)?, lexicon.len());
         let (anchored_ends, anchored) = parts(anchored, nodes.len());
         nodes.shrink_to_fit();
         rules.shrink_to_fit();

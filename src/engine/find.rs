@@ -4,7 +4,7 @@ use super::anchors::{By, Posting};
 use super::document::Document;
 use super::hash;
 use super::hits::Hit;
-use super::lexicon::{Element, Lexicon};
+use super::lexicon::{END, Element, Lexicon};
 use super::memory::Memory;
 use super::words::Words;
 use crate::text::{bare_prefix, exact, is_bare, is_exact};
@@ -137,7 +137,7 @@ impl Finder<'_, '_> {
     fn is_text(&self, words: Range<usize>, at: u32) -> bool {
         let texts = &self.lexicon.texts;
         let mut at = at as usize;
-        for number in words {
+        for number in words.clone() {
             let (field, span) = self.words.place(self.document, number);
             let (start, end) = (span.start as usize, span.end as usize);
             at += if hash::same(field.as_bytes(), start, end, texts.as_bytes(), at) {
@@ -147,7 +147,8 @@ impl Finder<'_, '_> {
             } else {
                 return false;
             };
-            if texts.as_bytes().get(at) != Some(&b' ') {
+            let behind = if number + 1 == words.end { END } else { ' ' };
+            if texts.as_bytes().get(at) != Some(&(behind as u8)) {
                 return false;
             }
             at += 1;

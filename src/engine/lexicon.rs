@@ -23,6 +23,12 @@ pub(super) enum Element {
     Pattern(u32),
 }
 
+/// Stands behind the last word of a text.
+pub(super) const END: char = '\n';
+
+/// Marks numbers in [`Lexicon::mixed`].
+const MIXED: u32 = 1 << 31;
+
 /// The terms of a ruleset, numbered from 0.
 #[derive(Debug)]
 pub(super) struct Lexicon {
@@ -33,12 +39,14 @@ pub(super) struct Lexicon {
     pub(super) exacts: Box<[(u64, Box<str>)]>,
     pub(super) patterns: Patterns,
     pub(super) anchors: Anchors,
-    /// Of each term that has only plain words the bare forms, with a blank behind each.
+    /// Of each term that has only plain words the bare forms, a blank behind each and [`END`] behind the last.
     pub(super) texts: Box<str>,
     /// Of all other terms the elements.
     pub(super) elements: Box<[Element]>,
-    /// Where each term begins in `texts` or `elements`, and how many words it has.
-    terms: Box<[(u32, u8, By)]>,
+    /// Where each term begins in `texts`, or with [`MIXED`] its number in `mixed`.
+    terms: Box<[u32]>,
+    /// Of each term that has others than plain words the first of its elements, and how many they are.
+    mixed: Box<[(u32, u8)]>,
     /// Where the terms anchored on each pattern end, and all of them.
     pattern_ends: Box<[u32]>,
     pattern_postings: Box<[Posting]>,
@@ -60,17 +68,20 @@ impl Lexicon {
 
     /// A term as it is compared: plain words in bare form, `=` before an exact form, `~` before a stem.
     pub(super) fn text(&self, term: u32) -> String {
-        let (at, length, by) = self.terms[term as usize];
-        let (at, length) = (at as usize, usize::from(length));
-        let word = |&element: &Element| match element {
-            Element::Word(word) => self.words[word as usize].1.to_string(),
-            Element::Exact(index) => format!("={}", self.exacts[index as usize].1),
-            Element::Pattern(pattern) => self.patterns.text(pattern).to_owned(),
-        };
-        let words: Vec<String> = match by {
-            By::Text => self.texts[at..].split(' ').take(length).map(str::to_owned).collect(),
-            By::Elements | By::Anchor => self.elements[at..at + length].iter().map(word).collect(),
-        };
+        let at = self.terms[term as usize];
+        if at & MIXED == 0 {
+            let text = &self.texts[at as usize..];
+            return text[..text.find(END).unwrap_or(text.len())].to_owned();
+        }
+        let (from, length) = self.mixed[(at & !MIXED) as usize];
+        let elements = self.elements[from as usize..].iter().take(usize::from(length));
+        let words: Vec<String> = elements
+            .map(|element| match *element {
+                Element::Word(word) => self.words[word as usize].1.to_string(),
+                Element::Exact(index) => format!("={}", self.exacts[index as usize].1),
+                Element::Pattern(pattern) => self.patterns.text(pattern).to_owned(),
+            })
+            .collect();
         words.join(" ")
     }
 
@@ -211,7 +222,7 @@ impl<'r> Builder<'r> {
         let costs = Costs::new(&self, &patterns);
         let hash = |word: u32| hashes[word as usize];
         let (mut texts, mut elements, mut terms) = (String::new(), Vec::new(), Vec::new());
-        let (mut mixed, mut mixed_numbers) = (Vec::new(), HashMap::new());
+        let (mut mixed, mut words, mut word_numbers) = (Vec::new(), Vec::new(), HashMap::new());
         let (mut of_words, mut of_patterns) = (Vec::new(), Vec::new());
         for term in 0..self.len() {
             let of_term = self.elements_of(term);
@@ -223,16 +234,21 @@ impl<'r> Builder<'r> {
                 false => By::Elements,
             };
             let at = if by == By::Text { texts.len() } else { elements.len() };
-            let at = u32::try_from(at).map_err(|_| TooLarge { what: "words of terms" })?;
+            let at = u32::try_from(at).ok().filter(|at| at & MIXED == 0);
+            let at = at.ok_or(TooLarge { what: "words of terms" })?;
             match by {
-                By::Text => of_term.iter().filter_map(|&element| costs.plain(element)).for_each(|word| {
-                    texts.push_str(&self.words[word as usize]);
-                    texts.push(' ');
-                }),
+                By::Text => {
+                    for word in of_term.iter().filter_map(|&element| costs.plain(element)) {
+                        texts.push_str(&self.words[word as usize]);
+                        texts.push(' ');
+                    }
+                    texts.pop();
+                    texts.push(END);
+                }
                 By::Elements | By::Anchor => elements.extend(of_term.iter().map(|&element| match element {
-                    Element::Word(word) => Element::Word(*mixed_numbers.entry(word).or_insert_with(|| {
-                        mixed.push((hash(word), self.words[word as usize].clone()));
-                        mixed.len() as u32 - 1
+                    Element::Word(word) => Element::Word(*word_numbers.entry(word).or_insert_with(|| {
+                        words.push((hash(word), self.words[word as usize].clone()));
+                        words.len() as u32 - 1
                     })),
                     other => other,
                 })),
@@ -242,7 +258,12 @@ impl<'r> Builder<'r> {
             if let Some(third) = posting.third() {
                 posting.third = costs.plain(of_term[third]).map_or(0, |word| Posting::mark(hash(word)));
             }
-            terms.push((at, length, by));
+            if by == By::Text {
+                terms.push(at);
+            } else {
+                terms.push(mixed.len() as u32 | MIXED);
+                mixed.push((at, length));
+            }
             match choice {
                 Choice::Pair(first, second) => {
                     of_words.push((Anchor::Pair(hash(first), hash(second)), posting))
@@ -264,7 +285,8 @@ impl<'r> Builder<'r> {
             pattern_postings: of_patterns.iter().map(|(_, posting)| *posting).collect(),
             exacts: self.exacts.iter().map(exact).collect(),
             patterns,
-            words: mixed.into(),
+            words: words.into(),
+            mixed: mixed.into(),
         })
     }
 }

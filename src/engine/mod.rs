@@ -36,6 +36,7 @@ pub use document::{Document, Field};
 pub use scratch::Scratch;
 
 use crate::rules::{Ruleset, Scoring};
+use crate::text::Language;
 use lexicon::Lexicon;
 use plan::Plan;
 use std::collections::BTreeMap;
@@ -96,13 +97,13 @@ pub struct TopicInfo {
 #[derive(Debug)]
 pub struct RuleInfo {
     /// The id.
-    pub id: String,
+    pub id: Box<str>,
     /// `match` as written, or the sorted terms joined by ` OR `.
-    pub query: String,
+    pub query: Box<str>,
     /// Points for one hit.
     pub weight: f64,
-    /// The language; empty where there is none.
-    pub language: String,
+    /// The language, if it names one.
+    pub language: Option<Language>,
 }
 
 /// The ruleset needs more than can be numbered.
@@ -138,10 +139,10 @@ impl Classifier {
         static COMPILED: AtomicU64 = AtomicU64::new(1);
         let (lexicon, plan) = compile::compile(ruleset)?;
         let rule = |rule: &crate::rules::Rule| RuleInfo {
-            id: rule.id.clone(),
-            query: rule.text.clone(),
+            id: rule.id.as_str().into(),
+            query: rule.text.as_str().into(),
             weight: rule.weight.get(),
-            language: rule.language.map(|language| language.to_string()).unwrap_or_default(),
+            language: rule.language,
         };
         let topic = |topic: &crate::rules::Topic| TopicInfo {
             id: topic.id.to_string(),

@@ -85,7 +85,7 @@ pub(super) struct TopicPlan {
 }
 
 /// What a found term does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Use {
     /// Its hits are hits of this rule.
     Hit(u32),
@@ -93,6 +93,35 @@ pub(super) enum Use {
     In(NodeId),
     /// It hides words from the topics with this set of masks.
     Masks(u32),
+}
+
+/// A [`Use`] in half the space.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Packed(u32);
+
+/// A use names no larger number.
+const LARGEST: u32 = u32::MAX >> 2;
+
+impl Use {
+    /// None if the number is too large.
+    pub(super) fn pack(self) -> Option<Packed> {
+        let (kind, number) = match self {
+            Use::Hit(rule) => (0, rule),
+            Use::In(node) => (1, node),
+            Use::Masks(set) => (2, set),
+        };
+        (number <= LARGEST).then_some(Packed(kind << 30 | number))
+    }
+}
+
+impl Packed {
+    fn unpack(self) -> Use {
+        match self.0 >> 30 {
+            0 => Use::Hit(self.0),
+            1 => Use::In(self.0 & LARGEST),
+            _ => Use::Masks(self.0 & LARGEST),
+        }
+    }
 }
 
 /// Everything but the terms.
@@ -108,7 +137,7 @@ pub(super) struct Plan {
     pub(super) topics: Vec<TopicPlan>,
     /// Where the uses of each term end, and all of them.
     pub(super) use_ends: Vec<u32>,
-    pub(super) uses: Vec<Use>,
+    pub(super) uses: Vec<Packed>,
     /// Where the rules end that each node sets off, which cannot match without it or its like, and all of them.
     pub(super) anchored_ends: Vec<u32>,
     pub(super) anchored: Vec<u32>,
@@ -124,8 +153,8 @@ pub(super) struct Plan {
 
 impl Plan {
     /// What a term does when it is found.
-    pub(super) fn uses_of(&self, term: u32) -> &[Use] {
-        part(&self.uses, &self.use_ends, term)
+    pub(super) fn uses_of(&self, term: u32) -> impl Iterator<Item = Use> {
+        part(&self.uses, &self.use_ends, term).iter().map(|packed| packed.unpack())
     }
 
     /// The rules that a node of terms sets off when one of its terms is found.

@@ -101,7 +101,7 @@ impl Classifier {
         for place in &*places {
             let mut asked_for = all;
             for term_use in self.plan.uses_of(place.term) {
-                match *term_use {
+                match term_use {
                     Use::Hit(rule) => set_off.push(SetOff { rule, place: Some((place.start, place.end)) }),
                     Use::In(_) | Use::Masks(_) => asked_for = true,
                 }
@@ -113,7 +113,7 @@ impl Classifier {
         found.group();
         for index in 0..found.terms.len() {
             for term_use in self.plan.uses_of(found.terms[index].0) {
-                match *term_use {
+                match term_use {
                     Use::In(node) => {
                         if found.put(index, node) {
                             let rules = self.plan.set_off_by(node).iter();

@@ -178,10 +178,10 @@ fn rule_explanation(rules: &[RuleInfo], found: engine::RuleExplanation) -> Optio
     let engine::RuleExplanation { rule, points, hits } = found;
     let RuleInfo { id, query, weight, language } = rules.get(rule as usize)?;
     Some(v1::RuleExplanation {
-        rule: id.clone(),
-        query: query.clone(),
+        rule: id.to_string(),
+        query: query.to_string(),
         weight: *weight,
-        language: language.clone(),
+        language: language.map(|language| language.to_string()).unwrap_or_default(),
         points: points.as_f64(),
         hits: hits.into_iter().map(|hit| hit_explanation(rules, hit)).collect(),
     })
@@ -208,7 +208,7 @@ fn hit_explanation(rules: &[RuleInfo], found: engine::HitExplanation) -> v1::Hit
 }
 
 fn rule_id(rules: &[RuleInfo], number: u32) -> String {
-    rules.get(number as usize).map(|rule| rule.id.clone()).unwrap_or_default()
+    rules.get(number as usize).map(|rule| rule.id.to_string()).unwrap_or_default()
 }
 
 fn field_of(field: Option<engine::Field>) -> Field {

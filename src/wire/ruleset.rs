@@ -29,8 +29,7 @@ pub fn ruleset(live: &Live, default: bool, fault: &[Diagnostic]) -> v1::Ruleset 
 #[must_use]
 pub fn topic(topic: &TopicInfo) -> v1::Topic {
     let TopicInfo { id, name, group, description, map, rules } = topic;
-    let languages: BTreeSet<_> =
-        rules.iter().map(|rule| &rule.language).filter(|tag| !tag.is_empty()).collect();
+    let languages: BTreeSet<_> = rules.iter().filter_map(|rule| rule.language).collect();
     v1::Topic {
         id: id.clone(),
         name: name.clone(),
@@ -41,7 +40,7 @@ pub fn topic(topic: &TopicInfo) -> v1::Topic {
             .map(|(to, codes)| (to.clone(), v1::CrossReferences { codes: codes.clone() }))
             .collect(),
         rules: count(rules.len()),
-        languages: languages.into_iter().cloned().collect(),
+        languages: languages.iter().map(ToString::to_string).collect(),
     }
 }
 
