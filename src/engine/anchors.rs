@@ -66,11 +66,16 @@ pub(super) struct Anchors {
     tags: Box<[u8]>,
     /// Two bits for each anchor, both in one word.
     filter: Box<[u64]>,
-    /// Open addressing; what has the same key stands between the same two free slots.
-    slots: Box<[Slot]>,
+    /// Open addressing by line: what does not fit into its line stands in the next that has room.
+    lines: Box<[Line]>,
     /// Where several terms have the same anchor.
     postings: Box<[Posting]>,
 }
+
+/// As much as the processor loads at once. The free slots are the last ones.
+#[derive(Clone, Copy, Debug)]
+#[repr(align(64))]
+struct Line([Slot; 4]);
 
 #[derive(Clone, Copy, Debug)]
 struct Slot {
@@ -86,6 +91,8 @@ enum Entry {
     /// A range of [`Anchors::postings`].
     Several(u32, u32),
 }
+
+const FREE: Slot = Slot { key: 0, entry: Entry::Free };
 
 const ALONE: u8 = 1;
 const FIRST: u8 = 2;
@@ -123,10 +130,9 @@ impl Anchors {
             keyed.push((key, posting));
         }
         keyed.sort_unstable_by_key(|(key, posting)| (*key, posting.term));
-        let free = Slot { key: 0, entry: Entry::Free };
         // A small table may be roomy; of a large one the memory counts, and the cache that it takes.
-        let slots = if keyed.len() < LARGE { 4 * keyed.len() } else { keyed.len() * 4 / 3 };
-        anchors.slots = vec![free; slots + 1].into();
+        let slots = if keyed.len() < LARGE { 4 * keyed.len() } else { keyed.len() * 3 / 2 };
+        anchors.lines = vec![Line([FREE; 4]); slots / 4 + 1].into();
         let mut postings = Vec::new();
         for same in keyed.chunk_by(|a, b| a.0 == b.0) {
             let entry = match same {
@@ -139,10 +145,14 @@ impl Anchors {
             };
             let key = same[0].0;
             let mut at = anchors.home(key);
-            while !matches!(anchors.slots[at].entry, Entry::Free) {
-                at = anchors.behind(at);
-            }
-            anchors.slots[at] = Slot { key: key as u32, entry };
+            let slot = loop {
+                let free = anchors.lines[at].0.iter().position(|slot| matches!(slot.entry, Entry::Free));
+                match free {
+                    Some(slot) => break slot,
+                    None => at = anchors.behind(at),
+                }
+            };
+            anchors.lines[at].0[slot] = Slot { key: key as u32, entry };
         }
         anchors.postings = postings.into();
         anchors
@@ -186,24 +196,25 @@ impl Anchors {
         }
     }
 
-    /// Loads the slots of some keys at once. Where the table is larger than the caches, the search that comes after would
+    /// Loads the lines of some keys at once. Where the table is larger than the caches, the search that comes after would
     /// otherwise wait for them one by one, as it must know each before it guesses what comes next.
     fn touch(&self, keys: &[(u64, usize)]) {
-        black_box(keys.iter().fold(0, |touched, &(key, _)| touched ^ self.slots[self.home(key)].key));
+        black_box(keys.iter().fold(0, |touched, &(key, _)| touched ^ self.lines[self.home(key)].0[0].key));
     }
 
     /// Calls `found` with the terms of every anchor with this key, or with the same lower half of it.
     fn postings(&self, key: u64, mut found: impl FnMut(&[Posting])) {
         let mut at = self.home(key);
         loop {
-            let slot = &self.slots[at];
-            match &slot.entry {
-                Entry::Free => return,
-                Entry::One(posting) if slot.key == key as u32 => found(std::slice::from_ref(posting)),
-                Entry::Several(from, to) if slot.key == key as u32 => {
-                    found(&self.postings[*from as usize..*to as usize]);
+            for slot in &self.lines[at].0 {
+                match &slot.entry {
+                    Entry::Free => return,
+                    Entry::One(posting) if slot.key == key as u32 => found(std::slice::from_ref(posting)),
+                    Entry::Several(from, to) if slot.key == key as u32 => {
+                        found(&self.postings[*from as usize..*to as usize]);
+                    }
+                    _ => {}
                 }
-                _ => {}
             }
             at = self.behind(at);
         }
@@ -212,12 +223,12 @@ impl Anchors {
     /// Where the search for a key begins: the table is addressed by the upper half of keys; tags, filter and comparison
     /// use the lower one.
     fn home(&self, key: u64) -> usize {
-        ((u128::from(key) * self.slots.len() as u128) >> 64) as usize
+        ((u128::from(key) * self.lines.len() as u128) >> 64) as usize
     }
 
-    /// The slot behind another.
+    /// The line behind another.
     fn behind(&self, at: usize) -> usize {
-        if at + 1 == self.slots.len() { 0 } else { at + 1 }
+        if at + 1 == self.lines.len() { 0 } else { at + 1 }
     }
 }
 
