@@ -70,7 +70,7 @@ impl Classifier {
             set_off.chunk_by(|a, b| a.rule == b.rule || self.rule(a.rule).topic == self.rule(b.rule).topic)
         {
             let explained = explained.as_deref_mut();
-            self.topic(document, rules, scratch, &mut view, explained, &mut answer);
+            self.topic(document, rules, scratch, &mut view, explained);
         }
         if let Some(explained) = explained {
             for topic in explained.iter_mut() {
@@ -81,8 +81,11 @@ impl Classifier {
         scratch.set_off = set_off;
 
         let by_score = |a: (f64, u32), b: (f64, u32)| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1));
-        answer.labels.sort_unstable_by(|a, b| by_score((a.score, a.topic), (b.score, b.topic)));
-        answer.near_misses.sort_unstable_by(|a, b| by_score((a.score, a.topic), (b.score, b.topic)));
+        let Scratch { found_labels, near_misses, .. } = scratch;
+        found_labels.sort_unstable_by(|a, b| by_score((a.score, a.topic), (b.score, b.topic)));
+        near_misses.sort_unstable_by(|a, b| by_score((a.score, a.topic), (b.score, b.topic)));
+        answer.labels.append(found_labels);
+        answer.near_misses.append(near_misses);
         after(Stage::Score);
         answer
     }
@@ -200,7 +203,6 @@ impl Classifier {
         scratch: &mut Scratch,
         view: &mut View,
         explained: Option<&mut Vec<TopicExplanation>>,
-        answer: &mut Classification,
     ) {
         let number = self.rule(set_off[0].rule).topic;
         self.look(document, number, scratch, view);
@@ -225,9 +227,9 @@ impl Classifier {
                 None => {
                     scratch.labels[number as usize] = true;
                     let evidence = self.evidence(number, scratch);
-                    answer.labels.push(Label { topic: number, score, points, evidence });
+                    scratch.found_labels.push(Label { topic: number, score, points, evidence });
                 }
-                Some(reason) => answer.near_misses.push(NearMiss { topic: number, score, points, reason }),
+                Some(reason) => scratch.near_misses.push(NearMiss { topic: number, score, points, reason }),
             }
         }
         if let Some(topic) = explained.and_then(|topics| topics.get_mut(number as usize)) {
@@ -293,20 +295,21 @@ impl Classifier {
     fn evidence(&self, topic: u32, scratch: &mut Scratch) -> Vec<Evidence> {
         let TopicInfo { rules: infos, .. } = &self.topics[topic as usize];
         let Scratch { hits, words, .. } = scratch;
-        let mut evidence = Vec::new();
-        for of_rule in hits.chunk_by(|a, b| a.rule == b.rule) {
+        let by_rule = || hits.chunk_by(|a, b| a.rule == b.rule);
+        let mut evidence = Vec::with_capacity(by_rule().count());
+        for of_rule in by_rule() {
             let RulePlan { index: rule, weight, .. } = *self.rule(of_rule[0].rule);
             for field in [None, Some(Field::Title), Some(Field::Text)] {
                 let counts = |hit: &&RuleHit| hit.fate == Fate::Counts && hit.place.map(|(f, _)| f) == field;
-                let counting = of_rule.iter().filter(counts);
-                if counting.clone().next().is_none() {
+                let counting = || of_rule.iter().filter(counts);
+                let count = counting().count();
+                if count == 0 {
                     continue;
                 }
-                let points = score::points(weight, counting.clone());
-                let mut spans: Vec<_> =
-                    counting.filter_map(|hit| hit.place).map(|(_, hit)| words.span(hit)).collect();
+                let mut spans = Vec::with_capacity(if field.is_some() { count } else { 0 });
+                spans.extend(counting().filter_map(|hit| hit.place).map(|(_, hit)| words.span(hit)));
                 spans.sort_unstable();
-                evidence.push(Evidence { rule, field, points, spans });
+                evidence.push(Evidence { rule, field, points: score::points(weight, counting()), spans });
             }
         }
         let id = |evidence: &Evidence| &infos[evidence.rule as usize].id;

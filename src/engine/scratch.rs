@@ -1,5 +1,6 @@
 //! The memory that classifying needs, kept from one document to the next.
 
+use super::classification::{Label, NearMiss};
 use super::eval::{EvalScratch, FoundTerms};
 use super::find::{Candidate, Found};
 use super::hits::Taken;
@@ -30,6 +31,9 @@ pub struct Scratch {
     /// The hits of a topic, rule by rule.
     pub(super) hits: Vec<RuleHit>,
     pub(super) order: Vec<Placed>,
+    /// The answer as it grows: it leaves in lists of the right size.
+    pub(super) found_labels: Vec<Label>,
+    pub(super) near_misses: Vec<NearMiss>,
 }
 
 impl fmt::Debug for Scratch {

@@ -23,6 +23,12 @@ pub(super) enum Class {
     Transparent,
 }
 
+impl Class {
+    pub(super) fn begins_word(self) -> bool {
+        matches!(self, Class::Letter | Class::Digit | Class::Unspaced)
+    }
+}
+
 static CLASSES: Pages<Class> = Pages::new(look_up);
 
 /// The class of a character.

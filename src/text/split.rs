@@ -72,7 +72,10 @@ pub(crate) fn split_into(text: &str, spans: &mut Vec<Span>, odd: &mut Vec<u32>) 
             }
             let unsure = base + unsure.trailing_zeros() as usize;
             split.at = open.take().map_or(unsure, |start| start as usize);
-            if split.unspaced(spans) {
+            let free = split.at == unsure;
+            if free && split.pass() {
+                // Most quotes and dashes.
+            } else if free && split.unspaced(spans) {
                 wide = true;
             } else if let Some(word) = split.step(unsure) {
                 wide |= word.wide;
@@ -217,11 +220,11 @@ impl<'t, const PATTERN: bool> Split<'t, PATTERN> {
     /// The run that begins at `start`, if a word can begin there.
     fn run(&self, start: usize) -> Option<Run> {
         let (first, length) = self.peek(start)?;
-        let single = match first.class {
-            Class::Letter => !(PATTERN && matches!(self.text.as_bytes()[start], b'*' | b'?')),
-            Class::Digit | Class::Unspaced => false,
-            _ => return None,
-        };
+        if !first.class.begins_word() {
+            return None;
+        }
+        let single =
+            first.class == Class::Letter && !(PATTERN && matches!(self.text.as_bytes()[start], b'*' | b'?'));
         let begun = Run { end: start + length, single, bare: first.bare, unsure: false };
         Some(self.run_on(begun, first.class))
     }
@@ -253,6 +256,17 @@ impl<'t, const PATTERN: bool> Split<'t, PATTERN> {
         run
     }
 
+    /// Passes the character here if no word can begin with it.
+    fn pass(&mut self) -> bool {
+        match self.peek(self.at) {
+            Some((character, length)) if !character.class.begins_word() => {
+                self.at += length;
+                true
+            }
+            _ => false,
+        }
+    }
+
     /// The word that begins here, or none if a character that begins none is here, which is passed. Up to `known` there
     /// are ASCII letters and digits and letters of two bytes.
     fn step(&mut self, known: usize) -> Option<Word> {
@@ -266,7 +280,7 @@ impl<'t, const PATTERN: bool> Split<'t, PATTERN> {
             self.run(start)
         };
         let Some(Run { mut end, single, bare, unsure }) = run else {
-            self.at += self.peek(start).map_or(0, |(_, length)| length);
+            self.pass();
             return None;
         };
         let mut acronym = false;
