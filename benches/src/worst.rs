@@ -16,7 +16,7 @@ pub(crate) fn cases(corpus: &Corpus, mix: Mix) -> Vec<Case> {
     let with = |rule: &str| {
         let mut rules = rules::term_rules(&corpus.terms, "");
         rules.push(rule.to_owned());
-        rules::ruleset(&rules, 5)
+        rules::of_rules(&rules)
     };
     let hits = |at: usize| format!("{} ", corpus.terms[at % corpus.terms.len()]);
     let articles = |at: usize| format!("{}\n\n", corpus.articles[at % corpus.articles.len()].text);
