@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 const MODULES: [&str; 8] = ["text", "rules", "engine", "quality", "catalog", "wire", "service", "cli"];
 
 /// What the modules before `wire`, the library without the feature `server`, know nothing of.
-const SERVER_CRATES: [&str; 15] = [
+const SERVER_CRATES: [&str; 16] = [
     "bytes",
     "clap",
     "clap_complete",
     "futures_util",
+    "hdrhistogram",
     "hyper_util",
     "mimalloc",
     "pbjson",

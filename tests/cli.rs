@@ -94,7 +94,7 @@ fn compare(path: &str, actual: &str) {
 #[test]
 fn help() {
     let mut all = run(&["--help"]).out;
-    for command in ["serve", "classify", "explain", "check", "test", "init", "completions"] {
+    for command in ["serve", "classify", "explain", "check", "test", "bench", "init", "completions"] {
         all += &format!("\n--- {command}\n\n{}", run(&[command, "--help"]).out);
     }
     compare("tests/data/cli/help.txt", &all);
@@ -135,6 +135,38 @@ fn diagnostics() {
     let done = run(&["check", "tests/data/cli/broken"]);
     assert_eq!((done.status, &*done.err), (Some(1), ""));
     compare("tests/data/cli/check.txt", &done.out);
+}
+
+#[test]
+fn speed() {
+    let mut all = String::new();
+    for threads in ["1", "2"] {
+        let done = run(&["bench", "--rules", RULES, "--seconds", "0", "--threads", threads, DOCUMENTS]);
+        assert_eq!(done.status, Some(1));
+        let lines: Vec<&str> = done.err.lines().collect();
+        assert!(
+            lines[0].starts_with(&format!("geotopics: {DOCUMENTS}, line 3: invalid type")),
+            "{}",
+            done.err
+        );
+        assert_eq!(lines[1..], ["geotopics: 1 of 5 documents failed"]);
+        all += &format!("--- threads: {threads}\n{}\n", without_figures(&done.out));
+    }
+    compare("tests/data/cli/bench.txt", &all);
+}
+
+/// What was measured becomes `#`, at the end of its cell where it stands in a row of them.
+fn without_figures(table: &str) -> String {
+    let figure = regex::Regex::new(" +[0-9]+[.][0-9]+").unwrap();
+    let masked = |line: &str| {
+        let row = line.starts_with(['µ', '%']);
+        let masked = figure.replace_all(line, |found: &regex::Captures| {
+            let spaces = if row { found[0].len() - 1 } else { found[0].matches(' ').count() };
+            format!("{}#", " ".repeat(spaces))
+        });
+        format!("{masked}\n")
+    };
+    table.lines().map(masked).collect()
 }
 
 #[test]
@@ -220,6 +252,12 @@ const ENDINGS: &[Ending] = &[
     (&["explain", "--rules", RULES, "--published", "today", "--text", "x"], 2, "", "2024-05-31"),
     (&["explain", "--rules", "tests/data/cli/broken", "--text", "x"], 1, "", "error[E0306]"),
     (&["explain", "no.txt"], 2, "", "geotopics: cannot read no.txt: No such file or directory\n"),
+    (&["bench", "--rules", RULES, "/dev/null"], 2, "", "geotopics: there are no documents to measure\n"),
+    (&["bench", "--rules", RULES, "no.jsonl"], 2, "", "geotopics: cannot read no.jsonl"),
+    (&["bench", "--rules", "tests/data/cli/broken", DOCUMENTS], 1, "", "error[E0306]"),
+    (&["bench", "--seconds=-1", DOCUMENTS], 2, "", "not a number of seconds"),
+    (&["bench", "--seconds", "soon", DOCUMENTS], 2, "", "not a number of seconds"),
+    (&["bench", "--threads", "0", DOCUMENTS], 2, "", "--threads"),
     (&["init", "src"], 2, "", "geotopics: src is not empty\n"),
     (&["init", "Cargo.toml"], 2, "", "geotopics: cannot write to Cargo.toml"),
     (&["completions", "bash"], 0, "_geotopics()", ""),
@@ -411,6 +449,38 @@ fn many_documents_come_back_in_order() {
     let ids: Vec<_> = done.lines().iter().map(|answer| answer["document_id"].clone()).collect();
     assert!(ids.iter().enumerate().all(|(number, id)| *id == *number.to_string()));
     assert_eq!(ids.len(), 20_000);
+}
+
+// Speed.
+
+#[test]
+fn programs_get_the_same_figures_as_json() {
+    let input = b"{\"text\": \"Cargo on the Middle Corridor\"}\n{}\n{\"title\": \"\", \"text\": \"\"}\n";
+    let args = ["bench", "--rules", RULES, "--seconds", "0.01", "--threads", "2", "--format", "json"];
+    let done = run_with(&args, input);
+    assert_eq!(done.status, Some(1));
+    assert!(done.err.starts_with("geotopics: line 2: neither `title` nor `text`\n"), "{}", done.err);
+    let [report] = &done.lines()[..] else { panic!("{}", done.out) };
+    for (key, value) in [("documents", 2), ("failed", 1), ("bytes", 28), ("threads", 2)] {
+        assert_eq!(report[key], value, "{report}");
+    }
+    assert_eq!(report["ruleset"]["name"], "sample");
+    assert_eq!(report["labels_per_document"], 0.5);
+    let number = |value: &Value| value.as_f64().unwrap();
+    assert!(number(&report["classified"]) % 2.0 == 0.0, "whole passes: {report}");
+    assert!(number(&report["seconds"]) > 0.0 && number(&report["documents_per_second"]) > 0.0);
+    let latency = ["min", "p50", "p90", "p99", "p99.9", "max"].map(|key| number(&report["latency_us"][key]));
+    assert!(latency.is_sorted(), "{report}");
+    for stage in ["read", "find", "detect", "set_off", "score"] {
+        assert!(number(&report["stage_us"][stage]) >= 0.0, "{report}");
+    }
+}
+
+#[test]
+fn where_no_document_can_be_read_nothing_is_measured() {
+    let done = run_with(&["bench", "--rules", RULES], b"{}");
+    assert_eq!((done.status, &*done.out), (Some(1), ""));
+    assert!(done.err.ends_with("geotopics: 1 of 1 document failed\n"), "{}", done.err);
 }
 
 // Streams.

@@ -2,8 +2,7 @@
 
 use super::output::{self, Failure, Paint, Status, count};
 use super::rules;
-use crate::engine::Classifier;
-use crate::rules::{Ruleset, Severity};
+use crate::rules::Severity;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
@@ -31,19 +30,6 @@ pub(super) fn run(args: &Args) -> Result<Status, Failure> {
         return Ok(Status::Findings);
     };
     let classifier = rules::compile(&ruleset)?;
-    writeln!(out, "{}: {}", summary(&ruleset, &classifier), count(warnings, "warning"))?;
+    writeln!(out, "{}: {}", rules::summary(&ruleset, &classifier), count(warnings, "warning"))?;
     Ok(Status::Fine)
-}
-
-fn summary(ruleset: &Ruleset, classifier: &Classifier) -> String {
-    let rules = classifier.topics().iter().map(|topic| topic.rules.len()).sum();
-    let examples = ruleset.topics.iter().map(|topic| topic.examples.len()).sum();
-    format!(
-        "{} {} ({}, {}, {})",
-        ruleset.name,
-        ruleset.version,
-        count(ruleset.topics.len(), "topic"),
-        count(rules, "rule"),
-        count(examples, "example"),
-    )
 }

@@ -1,7 +1,7 @@
 //! `geotopics classify`.
 
 use super::input::{Batch, Fault, Inputs};
-use super::output::{self, Failure, Paint, Status, count};
+use super::output::{self, Failure, Format, Paint, Status, count};
 use super::record::Record;
 use super::{remote, rules, table};
 use crate::engine::{Classifier, Scratch};
@@ -67,12 +67,6 @@ pub(super) struct Args {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum Format {
-    Json,
-    Table,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum Unit {
     Utf8Bytes,
     Utf16Units,
@@ -90,10 +84,7 @@ pub(super) fn run(args: Args) -> Result<Status, Failure> {
             in_process(classifier, options, args.inputs, view, &mut tally)?;
         }
     }
-    if tally.failed > 0 {
-        output::fail(&format!("{} of {} failed", tally.failed, count(tally.documents, "document")));
-    }
-    Ok(Status::of_faults(tally.failed))
+    Ok(tally.told())
 }
 
 impl Args {
@@ -135,8 +126,8 @@ pub(super) struct Printout {
 /// How many documents were read, and how many of them failed.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Tally {
-    documents: usize,
-    failed: usize,
+    pub(super) documents: usize,
+    pub(super) failed: usize,
 }
 
 impl View {
@@ -200,6 +191,14 @@ impl Tally {
     fn add(&mut self, more: Tally) {
         self.documents += more.documents;
         self.failed += more.failed;
+    }
+
+    /// Tells on standard error how many failed, if any did.
+    pub(super) fn told(self) -> Status {
+        if self.failed > 0 {
+            output::fail(&format!("{} of {} failed", self.failed, count(self.documents, "document")));
+        }
+        Status::of_faults(self.failed)
     }
 }
 

@@ -8,12 +8,14 @@
     clippy::panic
 )]
 
+mod bench;
 mod check;
 mod classify;
 mod completions;
 mod explain;
 mod init;
 mod input;
+mod measure;
 mod output;
 mod record;
 mod remote;
@@ -46,6 +48,7 @@ enum Command {
     Explain(explain::Args),
     Check(check::Args),
     Test(test::Args),
+    Bench(bench::Args),
     Init(init::Args),
     Completions(completions::Args),
 }
@@ -59,6 +62,7 @@ pub fn main() -> ExitCode {
         Command::Explain(args) => explain::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Test(args) => test::run(&args),
+        Command::Bench(args) => bench::run(&args),
         Command::Init(args) => init::run(&args),
         Command::Completions(args) => completions::run(&args),
     };

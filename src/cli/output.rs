@@ -84,6 +84,13 @@ fn colour_wanted() -> bool {
         && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
 }
 
+/// For whom data is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Format {
+    Json,
+    Table,
+}
+
 /// The few looks that text can have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Style {

@@ -1,6 +1,6 @@
 //! The ruleset of a command: read, parsed and compiled, or reported on.
 
-use super::output::{self, Failure, Paint, Style};
+use super::output::{self, Failure, Paint, Style, count};
 use crate::catalog;
 use crate::engine::Classifier;
 use crate::rules::{Diagnostic, Ruleset, Severity, Source};
@@ -52,15 +52,24 @@ pub(super) fn from_here(dir: Option<&Path>, mut diagnostics: Vec<Diagnostic>) ->
     diagnostics
 }
 
+/// A ruleset without errors.
+///
+/// # Errors
+/// When the folder cannot be read, or with the diagnostics of a ruleset that has errors.
+pub(super) fn sound(dir: Option<&Path>) -> Result<Ruleset, Failure> {
+    match parse(dir)? {
+        (Some(ruleset), _) => Ok(ruleset),
+        (None, diagnostics) => Err(Failure::Rules(diagnostics)),
+    }
+}
+
 /// A ruleset without errors, compiled.
 ///
 /// # Errors
 /// When the folder cannot be read, or with the diagnostics of a ruleset that has errors.
 pub(super) fn load(dir: Option<&Path>) -> Result<(Ruleset, Classifier), Failure> {
-    match parse(dir)? {
-        (Some(ruleset), _) => compile(&ruleset).map(|classifier| (ruleset, classifier)),
-        (None, diagnostics) => Err(Failure::Rules(diagnostics)),
-    }
+    let ruleset = sound(dir)?;
+    compile(&ruleset).map(|classifier| (ruleset, classifier))
 }
 
 /// What to call a ruleset before its own name is known.
@@ -82,6 +91,21 @@ pub(super) fn path(dir: Option<&Path>, file: &str) -> String {
 pub(super) fn compile(ruleset: &Ruleset) -> Result<Classifier, Failure> {
     Classifier::compile(ruleset)
         .map_err(|error| Failure::Message(format!("the ruleset has too many {} to be compiled", error.what)))
+}
+
+/// The name, the version and the size of a ruleset.
+#[must_use]
+pub(super) fn summary(ruleset: &Ruleset, classifier: &Classifier) -> String {
+    let rules = classifier.topics().iter().map(|topic| topic.rules.len()).sum();
+    let examples = ruleset.topics.iter().map(|topic| topic.examples.len()).sum();
+    format!(
+        "{} {} ({}, {}, {})",
+        ruleset.name,
+        ruleset.version,
+        count(ruleset.topics.len(), "topic"),
+        count(rules, "rule"),
+        count(examples, "example"),
+    )
 }
 
 /// Prints diagnostics on standard error.
