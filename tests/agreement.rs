@@ -103,14 +103,12 @@ fn random_rulesets_get_the_same_answers() {
             };
             let detected = text::detect(&document.title, &document.text).map(|language| language.to_string());
             let expected = of_oracle(oracle.classify(document, detected.as_deref()));
-            let answer = classifier.classify(&input, &mut used);
+            let answer = classifier.classify_with_near_misses(&input, &mut used);
             let found = of_engine(&classifier, &answer);
-            assert_eq!(
-                answer,
-                classifier.classify(&input, &mut Scratch::default()),
-                "seed {seed}: a used scratch"
-            );
-            assert_eq!(answer, shuffled.classify(&input, &mut used), "seed {seed}: the order of files");
+            let fresh = classifier.classify_with_near_misses(&input, &mut Scratch::default());
+            assert_eq!(answer, fresh, "seed {seed}: a used scratch");
+            let labels = shuffled.classify(&input, &mut used).labels;
+            assert_eq!(answer.labels, labels, "seed {seed}: the order of files");
             assert_eq!(answer, classifier.explain(&input, &mut used).classification, "seed {seed}: explain");
             if found != expected {
                 faults += 1;

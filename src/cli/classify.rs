@@ -277,7 +277,7 @@ fn work_off(todo: &Mutex<Receiver<Work>>, view: View, classifier: &Classifier, o
             guarded(&record.id, &mut scratch, |scratch| {
                 let mut metadata = Vec::new();
                 let document = record.document(&mut metadata);
-                answers.classification(&record.id, &document, classifier.classify(&document, scratch)).into()
+                answers.classify(&record.id, &document, scratch).into()
             })
         });
         // Nobody waits for it when printing has failed.

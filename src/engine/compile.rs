@@ -4,6 +4,7 @@ use super::TooLarge;
 use super::glob::Glob;
 use super::lexicon::{Builder, Lexicon};
 use super::plan::{Distinct, Meta, Node, NodeId, Plan, RulePlan, TopicPlan, Use, parts};
+use super::score;
 use crate::rules::{Part, Query, Rule, Ruleset};
 use crate::text::Language;
 use foldhash::{HashMap, HashMapExt, HashSet};
@@ -25,7 +26,8 @@ pub(super) fn compile(ruleset: &Ruleset) -> Result<(Lexicon, Plan), TooLarge> {
         let require = compiler.gate(topic.require.as_ref())?;
         let exclude = compiler.gate(topic.exclude.as_ref())?;
         let masks = compiler.masks(&topic.mask)?;
-        topics.push(TopicPlan { threshold: topic.threshold.get(), require, exclude, masks });
+        let threshold = topic.threshold.get();
+        topics.push(TopicPlan { threshold, least: score::least(threshold), require, exclude, masks });
         let ranks = ranks(&topic.rules);
         for ((index, rule), rank) in (0..).zip(&topic.rules).zip(ranks) {
             if rule.weight.get() == 0.0 {

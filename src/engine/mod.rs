@@ -39,6 +39,7 @@ use crate::rules::{Ruleset, Scoring};
 use crate::text::Language;
 use lexicon::Lexicon;
 use plan::Plan;
+use run::Keep;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -192,7 +193,17 @@ impl Classifier {
     /// nothing is read, and of a text with millions of hits only what comes before the millionth.
     #[must_use]
     pub fn classify(&self, document: &Document<'_>, scratch: &mut Scratch) -> Classification {
-        self.run(document, scratch, None, |_| {})
+        self.run(document, scratch, Keep::Labels, |_| {})
+    }
+
+    /// The same, with the topics that have points and are no labels.
+    #[must_use]
+    pub fn classify_with_near_misses(
+        &self,
+        document: &Document<'_>,
+        scratch: &mut Scratch,
+    ) -> Classification {
+        self.run(document, scratch, Keep::NearMisses, |_| {})
     }
 
     /// The same, and `after` is told when each stage is done, for those who measure.
@@ -203,14 +214,14 @@ impl Classifier {
         scratch: &mut Scratch,
         after: impl FnMut(Stage),
     ) -> Classification {
-        self.run(document, scratch, None, after)
+        self.run(document, scratch, Keep::Labels, after)
     }
 
     /// The same, with every step.
     #[must_use]
     pub fn explain(&self, document: &Document<'_>, scratch: &mut Scratch) -> Explanation {
         let mut topics = Vec::new();
-        let classification = self.run(document, scratch, Some(&mut topics), |_| {});
+        let classification = self.run(document, scratch, Keep::Everything(&mut topics), |_| {});
         Explanation { classification, topics }
     }
 }

@@ -1,5 +1,6 @@
 //! What is evaluated: queries as a graph in which equal ones are one, and which terms set which rules off.
 
+use super::classification::Points;
 use crate::rules::{Part, Reach};
 use crate::text::Language;
 
@@ -78,6 +79,8 @@ pub(super) struct RulePlan {
 #[derive(Clone, Debug)]
 pub(super) struct TopicPlan {
     pub(super) threshold: f64,
+    /// The least points whose score reaches the threshold.
+    pub(super) least: Points,
     pub(super) require: Option<NodeId>,
     pub(super) exclude: Option<NodeId>,
     /// Its set of masks; topics without masks have none.

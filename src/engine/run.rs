@@ -17,6 +17,29 @@ const DAY: i64 = 86_400;
 /// A topic counts so many hits of its rules in one document and no more, so that memory has a bound.
 const MOST_HITS: usize = 1 << 21;
 
+/// What is kept of a classification.
+pub(super) enum Keep<'a> {
+    /// Its labels.
+    Labels,
+    /// Its near misses, too.
+    NearMisses,
+    /// Every step, too.
+    Everything(&'a mut Vec<TopicExplanation>),
+}
+
+impl Keep<'_> {
+    fn near_misses(&self) -> bool {
+        !matches!(self, Keep::Labels)
+    }
+
+    fn explained(&mut self) -> Option<&mut Vec<TopicExplanation>> {
+        match self {
+            Keep::Everything(topics) => Some(topics),
+            Keep::Labels | Keep::NearMisses => None,
+        }
+    }
+}
+
 /// What is known of a document's language.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Spoken {
@@ -29,12 +52,12 @@ enum Spoken {
 }
 
 impl Classifier {
-    /// Classifies a document and, if asked, keeps every step; `after` is told when each stage is done.
+    /// Classifies a document; `after` is told when each stage is done.
     pub(super) fn run(
         &self,
         document: &Document<'_>,
         scratch: &mut Scratch,
-        mut explained: Option<&mut Vec<TopicExplanation>>,
+        mut keep: Keep<'_>,
         mut after: impl FnMut(Stage),
     ) -> Classification {
         let mut answer = Classification::default();
@@ -52,7 +75,7 @@ impl Classifier {
             answer.language = language.to_string();
         }
         after(Stage::Detect);
-        self.set_off(document, spoken, scratch, explained.is_some());
+        self.set_off(document, spoken, scratch, keep.explained().is_some());
         after(Stage::SetOff);
 
         scratch.labels.clear();
@@ -60,7 +83,7 @@ impl Classifier {
         scratch.eval.forget(self.plan.nodes.len());
         let mut view = View { masks: None, stamp: scratch.eval.next_stamp(), plain: 0 };
         view.plain = view.stamp;
-        if let Some(explained) = explained.as_deref_mut() {
+        if let Some(explained) = keep.explained() {
             explained.extend(
                 (0..).zip(&self.plan.topics).map(|(number, topic)| explain::untouched(number, topic)),
             );
@@ -69,10 +92,9 @@ impl Classifier {
         for rules in
             set_off.chunk_by(|a, b| a.rule == b.rule || self.rule(a.rule).topic == self.rule(b.rule).topic)
         {
-            let explained = explained.as_deref_mut();
-            self.topic(document, rules, scratch, &mut view, explained);
+            self.topic(document, rules, scratch, &mut view, &mut keep);
         }
-        if let Some(explained) = explained {
+        if let Some(explained) = keep.explained() {
             for topic in explained.iter_mut() {
                 self.look(document, topic.topic, scratch, &mut view);
                 self.explain_gates(document, topic, scratch, &view);
@@ -202,7 +224,7 @@ impl Classifier {
         set_off: &[SetOff],
         scratch: &mut Scratch,
         view: &mut View,
-        explained: Option<&mut Vec<TopicExplanation>>,
+        keep: &mut Keep<'_>,
     ) {
         let number = self.rule(set_off[0].rule).topic;
         self.look(document, number, scratch, view);
@@ -221,18 +243,25 @@ impl Classifier {
             points = points.saturating_add(score::points(self.rule(of_rule[0].rule).weight, &*of_rule).0);
         }
         let points = Points(points);
+        // Of most topics only this much is to be known.
+        if points < self.plan.topics[number as usize].least && !keep.near_misses() {
+            return;
+        }
         let score = score::score(points);
         if points > Points(0) {
-            match self.obstacle(document, number, score, scratch, view) {
+            match self.obstacle(document, number, points, scratch, view) {
                 None => {
                     scratch.labels[number as usize] = true;
                     let evidence = self.evidence(number, scratch);
                     scratch.found_labels.push(Label { topic: number, score, points, evidence });
                 }
-                Some(reason) => scratch.near_misses.push(NearMiss { topic: number, score, points, reason }),
+                Some(reason) if keep.near_misses() => {
+                    scratch.near_misses.push(NearMiss { topic: number, score, points, reason });
+                }
+                Some(_) => {}
             }
         }
-        if let Some(topic) = explained.and_then(|topics| topics.get_mut(number as usize)) {
+        if let Some(topic) = keep.explained().and_then(|topics| topics.get_mut(number as usize)) {
             topic.score = score;
             topic.points = points;
             topic.label = scratch.labels[number as usize];
@@ -275,12 +304,12 @@ impl Classifier {
         &self,
         document: &Document<'_>,
         topic: u32,
-        score: f64,
+        points: Points,
         scratch: &mut Scratch,
         view: &View,
     ) -> Option<Reason> {
         let plan = &self.plan.topics[topic as usize];
-        if score < plan.threshold {
+        if points < plan.least {
             return Some(Reason::Threshold);
         }
         let (mut eval, ..) = self.eval(document, scratch, view);

@@ -127,9 +127,29 @@ pub(super) fn score(points: Points) -> f64 {
     ((1.0 - doubt) * 1e6).round() / 1e6
 }
 
+/// The least points whose score reaches a threshold below 1.
+pub(super) fn least(threshold: f64) -> Points {
+    // Thirty points make a score of 1 after rounding, whatever the threshold.
+    let (mut below, mut enough) = (0, 30_000_000);
+    while below + 1 < enough {
+        let middle = below + (enough - below) / 2;
+        if score(Points(middle)) < threshold { below = middle } else { enough = middle }
+    }
+    Points(enough)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn points_reach_thresholds() {
+        for threshold in [1e-9, 0.000_001, 0.2, 0.5, 0.75, 0.823_223, 0.9, 0.999_999, 1.0 - f64::EPSILON] {
+            let Points(least) = least(threshold);
+            assert!(score(Points(least)) >= threshold && score(Points(least - 1)) < threshold, "{threshold}");
+        }
+        assert_eq!(least(0.5), Points(999_999));
+    }
 
     #[test]
     fn each_point_halves_the_doubt() {

@@ -41,8 +41,7 @@ impl Question {
         scratch: &mut Scratch,
     ) -> Result<v1::Classification, Fault> {
         let incoming = Incoming::new(document)?;
-        let found = self.live.classifier.classify(&incoming.document(), scratch);
-        Ok(self.answers().classification(incoming.id, &incoming.document(), found))
+        Ok(self.answers().classify(incoming.id, &incoming.document(), scratch))
     }
 
     /// Why a document has the topics it has. Faults name fields of the document.

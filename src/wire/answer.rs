@@ -18,9 +18,24 @@ pub struct Answers<'a> {
 }
 
 impl Answers<'_> {
-    /// A document's topics.
+    /// A document's topics, by the classifier.
     #[must_use]
-    pub fn classification(
+    pub fn classify(
+        &self,
+        id: &str,
+        document: &engine::Document<'_>,
+        scratch: &mut engine::Scratch,
+    ) -> v1::Classification {
+        let found = if self.options.near_misses {
+            self.classifier.classify_with_near_misses(document, scratch)
+        } else {
+            self.classifier.classify(document, scratch)
+        };
+        self.classification(id, document, found)
+    }
+
+    /// A document's topics.
+    fn classification(
         &self,
         id: &str,
         document: &engine::Document<'_>,
@@ -31,11 +46,7 @@ impl Answers<'_> {
         let labels = labels.into_iter().filter(|label| label.score >= self.options.min_score);
         let mut labels: Vec<_> = labels.filter_map(|label| self.label(label)).take(most).collect();
         self.convert_offsets(document, &mut labels);
-        let near_misses = if self.options.near_misses {
-            near_misses.into_iter().filter_map(|near_miss| self.near_miss(&near_miss)).collect()
-        } else {
-            Vec::new()
-        };
+        let near_misses = near_misses.iter().filter_map(|near_miss| self.near_miss(near_miss)).collect();
         v1::Classification {
             document_id: id.to_owned(),
             labels,

@@ -70,8 +70,7 @@ fn answers(
     let mut of_id = HashMap::new();
     for message in documents {
         let incoming = Incoming::new(message)?;
-        let found = classifier.classify(&incoming.document(), &mut scratch);
-        let answer = answers.classification(incoming.id, &incoming.document(), found);
+        let answer = answers.classify(incoming.id, &incoming.document(), &mut scratch);
         of_id.insert(message.id.to_vec(), answer);
     }
     Ok(of_id)
