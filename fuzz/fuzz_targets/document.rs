@@ -1,9 +1,13 @@
-//! Any bytes as a document: its classification has spans that lie in it, between characters.
+//! Any bytes as a document: its classification has spans that lie in it, between characters, and is the same with a used
+//! and a fresh scratch.
 #![no_main]
 
 use geotopics::{Classifier, Document, Ruleset, Scratch, Source};
 use libfuzzer_sys::fuzz_target;
+use std::cell::RefCell;
 use std::sync::LazyLock;
+
+thread_local!(static USED: RefCell<Scratch> = RefCell::default());
 
 static CLASSIFIER: LazyLock<Classifier> = LazyLock::new(|| {
     let source =
@@ -21,7 +25,11 @@ fuzz_target!(|data: &[u8]| {
     let language = parts.next().unwrap_or("");
     let document =
         Document { title, text, language, metadata: &[("source", "trend.az")], ..Document::default() };
-    let classification = CLASSIFIER.classify(&document, &mut Scratch::default());
+    let used = |scratch: &RefCell<Scratch>| {
+        CLASSIFIER.classify_with_near_misses(&document, &mut scratch.borrow_mut())
+    };
+    let classification = USED.with(used);
+    assert_eq!(classification, CLASSIFIER.classify_with_near_misses(&document, &mut Scratch::default()));
     for evidence in classification.labels.iter().flat_map(|label| &label.evidence) {
         for span in &evidence.spans {
             let field = evidence.field.expect("spans have a field");
