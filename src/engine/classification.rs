@@ -20,7 +20,7 @@ impl Points {
 pub struct Classification {
     /// The topics whose score reached the threshold and whose gates let them pass: highest score first, then by id.
     pub labels: Vec<Label>,
-    /// Topics with points above 0 that are no labels: highest score first, then by id.
+    /// Topics with points above 0 that are no labels: highest score first, then by id. Empty unless they were asked for.
     pub near_misses: Vec<NearMiss>,
     /// The language that decided which rules applied; empty where nothing depended on it or detection was not sure.
     pub language: String,

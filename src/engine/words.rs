@@ -25,10 +25,27 @@ pub(super) struct Words {
     /// The numbers of the words of a field whose bare form is more than a change of case.
     odd: Vec<u32>,
     form: String,
+    /// Hashes of odd words seen lately, by the hash of the word as it stands: most are frequent words.
+    known: Vec<(u64, u64)>,
 }
+
+/// So many odd words are known: they fill a part of the second cache.
+const KNOWN: usize = 1 << 12;
 
 /// A document of so many bytes or more is not looked at.
 const MOST_BYTES: usize = u32::MAX as usize - WALL;
+
+/// The hash of the bare form of a word that differs from it.
+fn hash_of_odd(seed: Seed, word: &str, form: &mut String) -> u64 {
+    match short_bare(word, &mut [0; SHORT_FORM]) {
+        Some(form) => seed.bare(form),
+        None => {
+            form.clear();
+            bare_into(word, form);
+            seed.bare(form.as_bytes())
+        }
+    }
+}
 
 impl Words {
     /// Reads a document; `keys` says whether the ruleset has patterns.
@@ -65,24 +82,21 @@ impl Words {
         } else {
             self.hashes.extend(places.map(|(start, end)| seed.ascii(bytes, start, end)));
         }
-        let mut short = [0; SHORT_FORM];
-        for &number in &self.odd {
-            let word = self.spans[number as usize].of(text);
-            self.hashes[number as usize] = match short_bare(word, &mut short) {
-                Some(form) => seed.bare(form),
-                None => {
-                    self.form.clear();
-                    bare_into(word, &mut self.form);
-                    seed.bare(self.form.as_bytes())
-                }
-            };
-        }
         if keys {
             self.keys.extend_from_slice(&self.hashes[from..]);
-            for &number in &self.odd {
+        }
+        self.known.resize(KNOWN, (0, 0));
+        for &number in &self.odd {
+            let span = self.spans[number as usize];
+            let key = seed.wide(bytes, span.start as usize, span.end as usize);
+            let known = &mut self.known[key as usize % KNOWN];
+            if known.0 != key {
+                *known = (key, hash_of_odd(seed, span.of(text), &mut self.form));
+            }
+            self.hashes[number as usize] = known.1;
+            if keys {
                 // Inverted, so that the word "muller" and the word "müller" do not share what is remembered.
-                let number = number as usize;
-                self.keys[number] = !seed.bare(self.spans[number].of(text).as_bytes());
+                self.keys[number as usize] = !key;
             }
         }
     }
