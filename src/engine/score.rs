@@ -99,11 +99,15 @@ pub(super) struct Placed {
 }
 
 /// Gives each counting hit of one rule its share: highest factor first, then title before text, then by place; a
-/// condition after its equals.
-/// Leaves the hits in that order.
+/// condition after its equals. Leaves the hits in that order, and behind them those that do not count.
 pub(super) fn repeat(hits: &mut [RuleHit], repeat: f64) {
     let place = |hit: &RuleHit| hit.place.map_or(u32::MAX, |(_, hit)| hit.start);
-    hits.sort_unstable_by(|a, b| b.factor.total_cmp(&a.factor).then_with(|| place(a).cmp(&place(b))));
+    // Those that do not count come last, as they do when only overlap has dropped them: then nothing is left to sort.
+    let drops = |hit: &RuleHit| hit.fate != Fate::Counts;
+    hits.sort_unstable_by(|a, b| {
+        let factor = || b.factor.total_cmp(&a.factor);
+        drops(a).cmp(&drops(b)).then_with(factor).then_with(|| place(a).cmp(&place(b)))
+    });
     let mut power = 1.0;
     let counting = hits.iter_mut().filter(|hit| hit.fate == Fate::Counts);
     for (i, hit) in counting.enumerate() {
