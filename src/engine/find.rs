@@ -43,7 +43,7 @@ pub(super) struct Candidate {
 const TOGETHER: usize = 64;
 
 impl Lexicon {
-    /// Appends every place of every term, in no particular order.
+    /// Appends every place of every term, those of each term in their order.
     pub(super) fn find(
         &self,
         owner: u64,

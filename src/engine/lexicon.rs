@@ -53,10 +53,6 @@ pub(super) struct Lexicon {
 }
 
 impl Lexicon {
-    pub(super) fn seed(&self) -> Seed {
-        self.seed
-    }
-
     pub(super) fn has_patterns(&self) -> bool {
         !self.patterns.is_empty()
     }

@@ -189,8 +189,8 @@ impl Classifier {
         &self.topics
     }
 
-    /// Which topics a document is about. Of title and text that have 4 GiB together
-    /// nothing is read, and of a text with millions of places of terms only a million count.
+    /// Which topics a document is about. Of title and text that have 4 GiB together nothing is read, and of a text with
+    /// millions of places of terms only a million count.
     #[must_use]
     pub fn classify(&self, document: &Document<'_>, scratch: &mut Scratch) -> Classification {
         self.run(document, scratch, Keep::Labels, |_| {})

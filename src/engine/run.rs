@@ -62,7 +62,7 @@ impl Classifier {
     ) -> Classification {
         let mut answer = Classification::default();
 
-        scratch.words.read(document, self.lexicon.seed(), self.lexicon.has_patterns());
+        scratch.words.read(document, self.lexicon.seed, self.lexicon.has_patterns());
         after(Stage::Read);
 
         let Scratch { words, memory, candidates, places, .. } = scratch;

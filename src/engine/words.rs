@@ -3,7 +3,7 @@
 use super::document::{Document, Field};
 use super::hash::Seed;
 use super::hits::{Hit, WALL};
-use crate::text::{Break, LEAD_WORDS, SHORT_FORM, Span, bare_into, break_between, short_bare, split_into};
+use crate::text::{Break, LEAD_WORDS, Span, break_between, split_into, with_bare};
 
 /// The words of title and text in one row, with a wall of [`WALL`] empty ones between them.
 #[derive(Debug, Default)]
@@ -34,18 +34,6 @@ const KNOWN: usize = 1 << 12;
 
 /// A document of so many bytes or more is not looked at.
 const MOST_BYTES: usize = u32::MAX as usize - WALL;
-
-/// The hash of the bare form of a word that differs from it.
-fn hash_of_odd(seed: Seed, word: &str, form: &mut String) -> u64 {
-    match short_bare(word, &mut [0; SHORT_FORM]) {
-        Some(form) => seed.bare(form),
-        None => {
-            form.clear();
-            bare_into(word, form);
-            seed.bare(form.as_bytes())
-        }
-    }
-}
 
 impl Words {
     /// Reads a document; `keys` says whether the ruleset has patterns.
@@ -91,7 +79,7 @@ impl Words {
             let key = seed.wide(bytes, span.start as usize, span.end as usize);
             let known = &mut self.known[key as usize % KNOWN];
             if known.0 != key {
-                *known = (key, hash_of_odd(seed, span.of(text), &mut self.form));
+                *known = (key, with_bare(span.of(text), &mut self.form, |form| seed.bare(form)));
             }
             self.hashes[number as usize] = known.1;
             if keys {

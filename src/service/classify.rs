@@ -95,7 +95,7 @@ impl ClassificationService for Classification {
 
     async fn explain(&self, request: Request<ExplainRequest>) -> Result<Response<ExplainResponse>, Status> {
         let ExplainRequest { document, topics, ruleset } = request.into_inner();
-        let options = ClassifyOptions { topics, ruleset, near_misses: true, ..ClassifyOptions::default() };
+        let options = ClassifyOptions { topics, ruleset, ..ClassifyOptions::default() };
         let question = Question::new(&self.catalog, options)?;
         let document = required(document)?;
         let work = bytes(std::slice::from_ref(&document));

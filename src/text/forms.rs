@@ -73,8 +73,18 @@ pub fn folded(word: &str) -> String {
     CaseMapperBorrowed::new().fold_string(&exact(word)).into_owned()
 }
 
+/// Does something with the bare form of a word; `spare` is memory for the few forms that are not short.
+pub(crate) fn with_bare<T>(word: &str, spare: &mut String, take: impl FnOnce(&[u8]) -> T) -> T {
+    if let Some(form) = short_bare(word, &mut [0; SHORT_FORM]) {
+        return take(form);
+    }
+    spare.clear();
+    bare_into(word, spare);
+    take(spare.as_bytes())
+}
+
 /// Appends the bare form of a word to `form`.
-pub(crate) fn bare_into(word: &str, form: &mut String) {
+fn bare_into(word: &str, form: &mut String) {
     let start = form.len();
     for c in word.chars() {
         match FOLDS.get(c) {
@@ -94,7 +104,7 @@ pub(crate) fn bare_into(word: &str, form: &mut String) {
 ///
 /// Of a mixed word each character is treated alike, so that the processor need not guess which have two bytes; where all
 /// have two, as in Cyrillic, it need not wait for one to know where the next begins.
-pub(crate) fn short_bare<'b>(word: &str, buffer: &'b mut [u8; SHORT_FORM]) -> Option<&'b [u8]> {
+fn short_bare<'b>(word: &str, buffer: &'b mut [u8; SHORT_FORM]) -> Option<&'b [u8]> {
     let table = &*SHORT_FORMS;
     let bytes = word.as_bytes();
     if bytes.len() > SHORT {
@@ -128,7 +138,7 @@ pub(crate) fn short_bare<'b>(word: &str, buffer: &'b mut [u8; SHORT_FORM]) -> Op
 const SHORT: usize = 32;
 
 /// Room for their forms: two bytes become at most three, and four are written at a time.
-pub(crate) const SHORT_FORM: usize = SHORT / 2 * 3 + 4;
+const SHORT_FORM: usize = SHORT / 2 * 3 + 4;
 
 /// What each character of one or two bytes becomes, as the bytes of one character and their count.
 static SHORT_FORMS: LazyLock<Box<[[u8; 4]; 0x800]>> = LazyLock::new(|| {

@@ -1,7 +1,8 @@
 //! Where are the words, and what is their bare form?
 //!
 //! [`words`] splits a text; [`bare`], [`exact`], [`folded`] and [`stem`] give the forms in which rules compare a
-//! word; [`break_between`] tells where sentences and paragraphs end; [`detect`] knows the language. Offsets always belong to the original.
+//! word; [`break_between`] tells where sentences and paragraphs end; [`detect`] knows the language. Offsets
+//! always belong to the original.
 
 mod blocks;
 mod class;
@@ -15,8 +16,8 @@ mod split;
 mod structure;
 
 pub use detect::detect;
-pub(crate) use forms::{SHORT_FORM, bare_into, bare_prefix, is_bare, is_exact, short_bare};
 pub use forms::{bare, exact, folded};
+pub(crate) use forms::{bare_prefix, is_bare, is_exact, with_bare};
 pub use language::{Language, stem, stemmed};
 pub use span::Span;
 pub(crate) use split::split_into;
