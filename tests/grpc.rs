@@ -830,3 +830,45 @@ fn what_cannot_be_served_is_said_in_a_line() {
     assert_eq!((code, &*message), (2, "geotopics: two rulesets are named \"test\"\n"));
     fs::remove_dir_all(folder).unwrap();
 }
+
+/// The revision that answers name, and whether the last replacement of the ruleset failed.
+async fn state(server: &Server) -> (String, bool) {
+    let answer = classify(&mut server.client().await, article("", "x"), ClassifyOptions::default()).await;
+    let request = GetRulesetRequest::default();
+    let ruleset = server.rulesets().await.get_ruleset(request).await.unwrap().into_inner().ruleset.unwrap();
+    (answer.ruleset.unwrap().revision, !ruleset.diagnostics.is_empty())
+}
+
+/// The state once it is as expected; while a ruleset is replaced, one part of it may be older than the other.
+async fn settled(server: &Server, expected: impl Fn(&(String, bool)) -> bool) -> (String, bool) {
+    for _ in 0..200 {
+        let now = state(server).await;
+        if expected(&now) {
+            return now;
+        }
+        sleep(Duration::from_millis(50)).await;
+    }
+    panic!("the ruleset stays {:?}", state(server).await);
+}
+
+#[tokio::test]
+async fn changed_files_go_live_and_faulty_ones_do_not() {
+    let server = Server::start();
+    let (first, _) = state(&server).await;
+    write(&server.folder, &[("ruleset.toml", &RULESET.replace("1.2.3", "1.2.4"))]);
+    let (second, _) = settled(&server, |(revision, faulty)| *revision != first && !faulty).await;
+
+    write(&server.folder, &[("ruleset.toml", "name = ")]);
+    let faulty = settled(&server, |(_, faulty)| *faulty).await;
+    assert_eq!(faulty.0, second);
+
+    // The folder goes, and comes back as it was at first.
+    let away = server.folder.with_extension("away");
+    fs::rename(&server.folder, &away).unwrap();
+    sleep(Duration::from_millis(1500)).await;
+    assert_eq!(state(&server).await, faulty);
+    write(&away, &[("ruleset.toml", RULESET)]);
+    fs::rename(&away, &server.folder).unwrap();
+    server.signal("-HUP");
+    settled(&server, |(revision, faulty)| *revision == first && !faulty).await;
+}

@@ -1,11 +1,12 @@
 //! The rulesets that are served.
 
-use super::Checked;
+use super::{Checked, load};
 use crate::engine::Classifier;
-use crate::rules::{Diagnostic, Source};
+use crate::rules::{Diagnostic, Ruleset, Source};
 use arc_swap::{ArcSwap, ArcSwapOption};
 use std::fmt;
-use std::sync::Arc;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 /// A ruleset that is served. A call holds one from start to end, whatever is replaced meanwhile.
@@ -38,6 +39,11 @@ struct Entry {
     live: ArcSwap<Live>,
     /// What was wrong at the last replacement, if that failed.
     fault: ArcSwapOption<Vec<Diagnostic>>,
+    /// Where its files are; none for the ruleset inside this program.
+    folder: Option<PathBuf>,
+    /// The revision of the files that were last tried. Held while they are read and tried, so that of two reloads the later
+    /// one ends with the later files.
+    tried: Mutex<String>,
 }
 
 /// Two rulesets of one name cannot be served.
@@ -62,15 +68,17 @@ pub enum NotServed {
 }
 
 impl Catalog {
-    /// Adds a ruleset.
+    /// Adds a ruleset, and the folder to read it from again.
     ///
     /// # Errors
     /// When there is one of its name.
-    pub fn add(&mut self, live: Live) -> Result<(), NameTaken> {
+    pub fn add(&mut self, live: Live, folder: Option<PathBuf>) -> Result<(), NameTaken> {
         if self.entries.iter().any(|entry| entry.live.load().name == live.name) {
             return Err(NameTaken(live.name));
         }
-        self.entries.push(Entry { live: ArcSwap::from_pointee(live), fault: ArcSwapOption::empty() });
+        let tried = Mutex::new(live.classifier.revision().to_owned());
+        let (live, fault) = (ArcSwap::from_pointee(live), ArcSwapOption::empty());
+        self.entries.push(Entry { live, fault, folder, tried });
         Ok(())
     }
 
@@ -106,6 +114,26 @@ impl Catalog {
         }
     }
 
+    /// Reads the folders again whose files are not those that were last tried, and replaces their rulesets, each as
+    /// [`Catalog::replace`] does. Returns what became of each that was tried; a folder that cannot be read is passed over,
+    /// as one that is being written is.
+    pub fn reload(&self) -> Vec<(String, Result<Vec<Diagnostic>, NotServed>)> {
+        let names: Vec<_> = self.entries.iter().map(|entry| entry.live.load().name.clone()).collect();
+        self.entries.iter().zip(names).filter_map(|(entry, name)| Some((name, self.again(entry)?))).collect()
+    }
+
+    fn again(&self, entry: &Entry) -> Option<Result<Vec<Diagnostic>, NotServed>> {
+        let mut tried = entry.tried.lock().unwrap_or_else(PoisonError::into_inner);
+        let sources = load(entry.folder.as_deref()?).ok()?;
+        let revision = Ruleset::revision_of(&sources);
+        if *tried == revision {
+            return None;
+        }
+        *tried = revision;
+        let name = entry.live.load().name.clone();
+        Some(self.replace(&name, &sources))
+    }
+
     fn entry(&self, name: &str) -> Option<&Entry> {
         if name.is_empty() {
             self.entries.first()
@@ -133,7 +161,7 @@ mod tests {
     fn catalog() -> Catalog {
         let (classifier, _) = Checked::new("r", &ruleset("tariff", "A tariff")).sound().unwrap();
         let mut catalog = Catalog::default();
-        catalog.add(Live::new("r".to_owned(), classifier)).unwrap();
+        catalog.add(Live::new("r".to_owned(), classifier), None).unwrap();
         catalog
     }
 
@@ -141,12 +169,12 @@ mod tests {
     fn the_first_ruleset_is_the_default_and_names_are_unique() {
         let mut catalog = catalog();
         let (classifier, _) = Checked::new("s", &ruleset("quota", "A quota")).sound().unwrap();
-        catalog.add(Live::new("s".to_owned(), classifier)).unwrap();
+        catalog.add(Live::new("s".to_owned(), classifier), None).unwrap();
         assert_eq!(catalog.get("").unwrap().name, "r");
         assert_eq!(catalog.get("s").unwrap().name, "s");
         assert!(catalog.get("t").is_none());
         let (classifier, _) = Checked::new("s", &ruleset("quota", "A quota")).sound().unwrap();
-        assert_eq!(catalog.add(Live::new("s".to_owned(), classifier)), Err(NameTaken("s".to_owned())));
+        assert_eq!(catalog.add(Live::new("s".to_owned(), classifier), None), Err(NameTaken("s".to_owned())));
     }
 
     #[test]

@@ -2,13 +2,14 @@
 
 use super::output::{self, Failure, Status};
 use super::rules;
-use crate::catalog::{Catalog, Checked, Live};
+use crate::catalog::{Catalog, Checked, Live, NotServed};
 use crate::rules::Severity;
 use crate::service::{Limits, Server};
 use std::io::{self, Write};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -66,7 +67,7 @@ fn catalog(folders: &[Named]) -> Result<Catalog, Failure> {
                 diagnostics.extend(rules::from_here(dir, warnings));
                 let name = name.clone().unwrap_or_else(|| classifier.name().to_owned());
                 catalog
-                    .add(Live::new(name, classifier))
+                    .add(Live::new(name, classifier), dir.map(Path::to_owned))
                     .map_err(|error| Failure::Message(error.to_string()))?;
             }
             Err(faults) => diagnostics.extend(rules::from_here(dir, faults)),
@@ -79,7 +80,7 @@ fn catalog(folders: &[Named]) -> Result<Catalog, Failure> {
     Ok(catalog)
 }
 
-async fn serve(server: Server, catalog: &Catalog, address: &str) -> Result<Status, Failure> {
+async fn serve(server: Server, catalog: &Arc<Catalog>, address: &str) -> Result<Status, Failure> {
     let cannot_listen = |error| Failure::io(format_args!("cannot listen on {address}"), &error);
     let listener = TcpListener::bind(address).await.map_err(cannot_listen)?;
     let greeting = greeting(listener.local_addr().map_err(cannot_listen)?, catalog);
@@ -87,6 +88,7 @@ async fn serve(server: Server, catalog: &Catalog, address: &str) -> Result<Statu
     // A server goes on where nobody reads what it prints.
     drop(io::stdout().write_all(greeting.as_bytes()));
 
+    let watch = watch(catalog)?;
     let end = Notify::new();
     let twice = async {
         signals.next().await;
@@ -96,8 +98,46 @@ async fn serve(server: Server, catalog: &Catalog, address: &str) -> Result<Statu
     tokio::select! {
         () = server.serve(listener, end.notified()) => {}
         () = twice => {}
+        () = watch => {}
     }
     Ok(Status::Fine)
+}
+
+/// How often the files of rulesets are looked at. Their contents are compared, which covers the renames of editors, the
+/// links that Kubernetes swaps, and network file systems, where notices of the system do not.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Reads rulesets again when their files have changed, at the latest on SIGHUP, and says what became of them. Never ends.
+fn watch(catalog: &Arc<Catalog>) -> Result<impl Future<Output = ()> + use<>, Failure> {
+    let failed = |error| Failure::io("cannot wait for signals", &error);
+    let mut hangup = signal(SignalKind::hangup()).map_err(failed)?;
+    let catalog = Arc::clone(catalog);
+    Ok(async move {
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep(LOOK) => {}
+                _ = hangup.recv() => {}
+            }
+            let catalog = Arc::clone(&catalog);
+            for (name, outcome) in
+                tokio::task::spawn_blocking(move || catalog.reload()).await.unwrap_or_default()
+            {
+                match outcome {
+                    Ok(warnings) => {
+                        rules::report(&warnings);
+                        output::say(format_args!("ruleset {name}: read again, and live"));
+                    }
+                    Err(NotServed::Faulty(diagnostics)) => {
+                        rules::report(&diagnostics);
+                        output::say(format_args!(
+                            "ruleset {name}: not replaced, the last good one stays live"
+                        ));
+                    }
+                    Err(NotServed::Unknown) => {}
+                }
+            }
+        }
+    })
 }
 
 /// What ends the server: the first asks it to finish, the second is obeyed at once.

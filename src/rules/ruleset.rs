@@ -156,6 +156,14 @@ impl Ruleset {
         let ruleset = (!report.has_errors()).then(|| draft.into_ruleset(revision(&sources)));
         (ruleset, report.finish(name))
     }
+
+    /// The revision that files have, sound or not, in any order: see [`Ruleset::revision`].
+    #[must_use]
+    pub fn revision_of(sources: &[Source]) -> String {
+        let mut sources: Vec<_> = sources.iter().collect();
+        sources.sort_by(|a, b| a.path.cmp(&b.path));
+        revision(&sources)
+    }
 }
 
 /// Whether a file belongs to a ruleset.

@@ -95,7 +95,7 @@ impl RulesetService for Rulesets {
     ) -> Result<Response<ReloadRulesetResponse>, Status> {
         let ReloadRulesetRequest { name: _ } = request.into_inner();
         Err(Status::unimplemented(
-            "rulesets are read when the server starts; start it again to read them again",
+            "the files of rulesets are read again when they change, or when the server gets SIGHUP",
         ))
     }
 }
