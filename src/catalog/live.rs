@@ -6,7 +6,7 @@ use crate::rules::{Diagnostic, Ruleset, Source};
 use arc_swap::{ArcSwap, ArcSwapOption};
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 /// A ruleset that is served. A call holds one from start to end, whatever is replaced meanwhile.
@@ -100,38 +100,15 @@ impl Catalog {
     /// When the ruleset is not replaced.
     pub fn replace(&self, name: &str, sources: &[Source]) -> Result<Vec<Diagnostic>, NotServed> {
         let entry = self.entry(name).ok_or(NotServed::Unknown)?;
-        let name = entry.live.load().name.clone();
-        match Checked::new(&name, sources).sound() {
-            Ok((classifier, warnings)) => {
-                entry.live.store(Arc::new(Live::new(name, classifier)));
-                entry.fault.store(None);
-                Ok(warnings)
-            }
-            Err(diagnostics) => {
-                entry.fault.store(Some(Arc::new(diagnostics.clone())));
-                Err(NotServed::Faulty(diagnostics))
-            }
-        }
+        entry.replace(&mut entry.tried(), sources).map_err(NotServed::Faulty)
     }
 
     /// Reads the folders again whose files are not those that were last tried, and replaces their rulesets, each as
-    /// [`Catalog::replace`] does. Returns what became of each that was tried; a folder that cannot be read is passed over,
-    /// as one that is being written is.
-    pub fn reload(&self) -> Vec<(String, Result<Vec<Diagnostic>, NotServed>)> {
-        let names: Vec<_> = self.entries.iter().map(|entry| entry.live.load().name.clone()).collect();
-        self.entries.iter().zip(names).filter_map(|(entry, name)| Some((name, self.again(entry)?))).collect()
-    }
-
-    fn again(&self, entry: &Entry) -> Option<Result<Vec<Diagnostic>, NotServed>> {
-        let mut tried = entry.tried.lock().unwrap_or_else(PoisonError::into_inner);
-        let sources = load(entry.folder.as_deref()?).ok()?;
-        let revision = Ruleset::revision_of(&sources);
-        if *tried == revision {
-            return None;
-        }
-        *tried = revision;
-        let name = entry.live.load().name.clone();
-        Some(self.replace(&name, &sources))
+    /// [`Catalog::replace`] does. Returns, by name, the warnings of each that is live now, or what is wrong with it; a
+    /// folder that cannot be read is passed over, as one that is being written is.
+    pub fn reload(&self) -> Vec<(String, Result<Vec<Diagnostic>, Vec<Diagnostic>>)> {
+        let again = |entry: &Entry| Some((entry.live.load().name.clone(), entry.reload()?));
+        self.entries.iter().filter_map(again).collect()
     }
 
     fn entry(&self, name: &str) -> Option<&Entry> {
@@ -139,6 +116,35 @@ impl Catalog {
             self.entries.first()
         } else {
             self.entries.iter().find(|entry| entry.live.load().name == name)
+        }
+    }
+}
+
+impl Entry {
+    fn tried(&self) -> MutexGuard<'_, String> {
+        self.tried.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn reload(&self) -> Option<Result<Vec<Diagnostic>, Vec<Diagnostic>>> {
+        let folder = self.folder.as_deref()?;
+        let mut tried = self.tried();
+        let sources = load(folder).ok()?;
+        (*tried != Ruleset::revision_of(&sources)).then(|| self.replace(&mut tried, &sources))
+    }
+
+    fn replace(&self, tried: &mut String, sources: &[Source]) -> Result<Vec<Diagnostic>, Vec<Diagnostic>> {
+        *tried = Ruleset::revision_of(sources);
+        let name = self.live.load().name.clone();
+        match Checked::new(&name, sources).sound() {
+            Ok((classifier, warnings)) => {
+                self.live.store(Arc::new(Live::new(name, classifier)));
+                self.fault.store(None);
+                Ok(warnings)
+            }
+            Err(diagnostics) => {
+                self.fault.store(Some(Arc::new(diagnostics.clone())));
+                Err(diagnostics)
+            }
         }
     }
 }

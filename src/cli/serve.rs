@@ -2,7 +2,7 @@
 
 use super::output::{self, Failure, Status};
 use super::rules;
-use crate::catalog::{Catalog, Checked, Live, NotServed};
+use crate::catalog::{Catalog, Checked, Live};
 use crate::rules::Severity;
 use crate::service::{Limits, Server};
 use std::io::{self, Write};
@@ -84,11 +84,12 @@ async fn serve(server: Server, catalog: &Arc<Catalog>, address: &str) -> Result<
     let cannot_listen = |error| Failure::io(format_args!("cannot listen on {address}"), &error);
     let listener = TcpListener::bind(address).await.map_err(cannot_listen)?;
     let greeting = greeting(listener.local_addr().map_err(cannot_listen)?, catalog);
-    let mut signals = Signals::new().map_err(|error| Failure::io("cannot wait for signals", &error))?;
+    let cannot_wait = |error| Failure::io("cannot wait for signals", &error);
+    let mut signals = Signals::new().map_err(cannot_wait)?;
+    let watch = watch(Arc::clone(catalog), signal(SignalKind::hangup()).map_err(cannot_wait)?);
     // A server goes on where nobody reads what it prints.
     drop(io::stdout().write_all(greeting.as_bytes()));
 
-    let watch = watch(catalog)?;
     let end = Notify::new();
     let twice = async {
         signals.next().await;
@@ -107,37 +108,24 @@ async fn serve(server: Server, catalog: &Arc<Catalog>, address: &str) -> Result<
 /// links that Kubernetes swaps, and network file systems, where notices of the system do not.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// Reads rulesets again when their files have changed, at the latest on SIGHUP, and says what became of them. Never ends.
-fn watch(catalog: &Arc<Catalog>) -> Result<impl Future<Output = ()> + use<>, Failure> {
-    let failed = |error| Failure::io("cannot wait for signals", &error);
-    let mut hangup = signal(SignalKind::hangup()).map_err(failed)?;
-    let catalog = Arc::clone(catalog);
-    Ok(async move {
-        loop {
-            tokio::select! {
-                () = tokio::time::sleep(LOOK) => {}
-                _ = hangup.recv() => {}
-            }
-            let catalog = Arc::clone(&catalog);
-            for (name, outcome) in
-                tokio::task::spawn_blocking(move || catalog.reload()).await.unwrap_or_default()
-            {
-                match outcome {
-                    Ok(warnings) => {
-                        rules::report(&warnings);
-                        output::say(format_args!("ruleset {name}: read again, and live"));
-                    }
-                    Err(NotServed::Faulty(diagnostics)) => {
-                        rules::report(&diagnostics);
-                        output::say(format_args!(
-                            "ruleset {name}: not replaced, the last good one stays live"
-                        ));
-                    }
-                    Err(NotServed::Unknown) => {}
-                }
-            }
+/// Reads rulesets again when their files have changed, at once on SIGHUP, and says what became of them. Never ends.
+async fn watch(catalog: Arc<Catalog>, mut hangup: Signal) {
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(LOOK) => {}
+            _ = hangup.recv() => {}
         }
-    })
+        let catalog = Arc::clone(&catalog);
+        let outcomes = tokio::task::spawn_blocking(move || catalog.reload()).await;
+        for (name, outcome) in outcomes.unwrap_or_default() {
+            let (diagnostics, state) = match outcome {
+                Ok(warnings) => (warnings, "read again, and live"),
+                Err(faults) => (faults, "not replaced, the last good one stays live"),
+            };
+            rules::report(&diagnostics);
+            output::say(format_args!("ruleset {name}: {state}"));
+        }
+    }
 }
 
 /// What ends the server: the first asks it to finish, the second is obeyed at once.

@@ -144,8 +144,7 @@ impl Ruleset {
     /// extensions than `toml`, and `calibration.toml`.
     #[must_use]
     pub fn parse(name: &str, sources: &[Source]) -> (Option<Ruleset>, Vec<Diagnostic>) {
-        let mut sources: Vec<&Source> = sources.iter().filter(|source| is_read(&source.path)).collect();
-        sources.sort_by(|a, b| a.path.cmp(&b.path));
+        let sources = in_order(sources);
         let files: Vec<File> = sources.iter().copied().map(File::new).collect();
         let mut report = Report::new(&files);
         let draft = read(&files, &mut report);
@@ -160,10 +159,15 @@ impl Ruleset {
     /// The revision that files have, sound or not, in any order: see [`Ruleset::revision`].
     #[must_use]
     pub fn revision_of(sources: &[Source]) -> String {
-        let mut sources: Vec<_> = sources.iter().collect();
-        sources.sort_by(|a, b| a.path.cmp(&b.path));
-        revision(&sources)
+        revision(&in_order(sources))
     }
+}
+
+/// The files that a ruleset reads, by path.
+fn in_order(sources: &[Source]) -> Vec<&Source> {
+    let mut sources: Vec<&Source> = sources.iter().filter(|source| is_read(&source.path)).collect();
+    sources.sort_by(|a, b| a.path.cmp(&b.path));
+    sources
 }
 
 /// Whether a file belongs to a ruleset.
