@@ -67,6 +67,9 @@ pub enum NotServed {
     Faulty(Vec<Diagnostic>),
 }
 
+/// The warnings of a ruleset that went live, or what is wrong with one that did not.
+pub type Replaced = Result<Vec<Diagnostic>, Vec<Diagnostic>>;
+
 impl Catalog {
     /// Adds a ruleset, and the folder to read it from again.
     ///
@@ -104,9 +107,9 @@ impl Catalog {
     }
 
     /// Reads the folders again whose files are not those that were last tried, and replaces their rulesets, each as
-    /// [`Catalog::replace`] does. Returns, by name, the warnings of each that is live now, or what is wrong with it; a
-    /// folder that cannot be read is passed over, as one that is being written is.
-    pub fn reload(&self) -> Vec<(String, Result<Vec<Diagnostic>, Vec<Diagnostic>>)> {
+    /// [`Catalog::replace`] does. Returns what became of each by name; a folder that cannot be read is passed over, as one that
+    /// is being written is.
+    pub fn reload(&self) -> Vec<(String, Replaced)> {
         let again = |entry: &Entry| Some((entry.live.load().name.clone(), entry.reload()?));
         self.entries.iter().filter_map(again).collect()
     }
@@ -125,14 +128,14 @@ impl Entry {
         self.tried.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn reload(&self) -> Option<Result<Vec<Diagnostic>, Vec<Diagnostic>>> {
+    fn reload(&self) -> Option<Replaced> {
         let folder = self.folder.as_deref()?;
         let mut tried = self.tried();
         let sources = load(folder).ok()?;
         (*tried != Ruleset::revision_of(&sources)).then(|| self.replace(&mut tried, &sources))
     }
 
-    fn replace(&self, tried: &mut String, sources: &[Source]) -> Result<Vec<Diagnostic>, Vec<Diagnostic>> {
+    fn replace(&self, tried: &mut String, sources: &[Source]) -> Replaced {
         *tried = Ruleset::revision_of(sources);
         let name = self.live.load().name.clone();
         match Checked::new(&name, sources).sound() {
