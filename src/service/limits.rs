@@ -6,12 +6,42 @@ use std::time::Duration;
 /// What the server takes, and for how long.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Bytes of a request message. A larger one ends its call with OUT_OF_RANGE before it is read.
+    /// Bytes of a request message, after decompression. A larger one ends its call with OUT_OF_RANGE before it is read, or with
+    /// RESOURCE_EXHAUSTED while it is decompressed.
     pub message_bytes: usize,
+    /// Bytes of a document with all its fields. A larger one is answered with an error in its place.
+    pub document_bytes: usize,
     /// Documents of one message.
     pub documents: usize,
+    /// Bytes of the headers of a call, its metadata among them, as HTTP/2 counts them.
+    pub header_bytes: u32,
+    /// Connections at a time. At the limit the connection that has been without a call for longest makes room.
+    pub connections: usize,
     /// Calls at a time on one connection; the client keeps further ones back.
-    pub calls: u32,
+    pub streams: u32,
+    /// Calls that compute, or wait to, at a time. A further one is refused at once.
+    pub calls: usize,
+    /// Calls at a time that wait for their clients. When there are more, those that have waited for longest end.
+    pub waiting: usize,
+    /// Bytes of messages that are being received, of all calls together. When there are more, the calls that hold most end.
+    pub memory_bytes: usize,
+    /// HTTP/2 frames without content (PING, SETTINGS, PRIORITY, WINDOW_UPDATE, empty DATA) that a connection may send beyond
+    /// those that its calls explain.
+    pub control_frames: u32,
+    /// Calls that a connection may reset beyond those that were answered.
+    pub resets: u32,
+    /// From a connection's start to its first call, TLS handshake included.
+    pub handshake: Duration,
+    /// From the first byte of a message to its last, and from a call's start to its first message.
+    pub receive: Duration,
+    /// How long an answer may wait for its client to take a part of it.
+    pub stall: Duration,
+    /// How long a connection may be without a call.
+    pub idle: Duration,
+    /// How long a stream may be without a message.
+    pub stream_idle: Duration,
+    /// How long a call may last.
+    pub age: Duration,
     /// Silence on a connection after which it is asked for a sign of life.
     pub keep_alive: Duration,
     /// How long it may take to give one.
@@ -22,13 +52,28 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Limits {
+        let seconds = Duration::from_secs;
         Limits {
             message_bytes: 16 << 20,
+            document_bytes: 16 << 20,
             documents: 10_000,
-            calls: 128,
-            keep_alive: Duration::from_secs(60),
-            keep_alive_timeout: Duration::from_secs(20),
-            drain: Duration::from_secs(20),
+            header_bytes: 16 << 10,
+            connections: 10_000,
+            streams: 128,
+            calls: 1024,
+            waiting: 10_000,
+            memory_bytes: 512 << 20,
+            control_frames: 1000,
+            resets: 500,
+            handshake: seconds(10),
+            receive: seconds(30),
+            stall: seconds(30),
+            idle: seconds(300),
+            stream_idle: seconds(300),
+            age: seconds(24 * 60 * 60),
+            keep_alive: seconds(60),
+            keep_alive_timeout: seconds(20),
+            drain: seconds(20),
         }
     }
 }

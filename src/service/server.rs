@@ -119,9 +119,9 @@ fn http(limits: &Limits) -> Builder<TokioExecutor> {
         .http2()
         .timer(TokioTimer::new())
         .max_frame_size(FRAME_BYTES)
-        .max_concurrent_streams(limits.calls)
+        .max_concurrent_streams(limits.streams)
         .initial_stream_window_size(STREAM_WINDOW)
-        .initial_connection_window_size(STREAM_WINDOW.saturating_mul(limits.calls))
+        .initial_connection_window_size(STREAM_WINDOW.saturating_mul(limits.streams))
         .keep_alive_interval(limits.keep_alive)
         .keep_alive_timeout(limits.keep_alive_timeout);
     builder
