@@ -4,7 +4,7 @@ use super::output::{self, Failure, Status};
 use super::rules;
 use crate::catalog::{Catalog, Checked, Live};
 use crate::rules::Severity;
-use crate::service::{Limits, Server};
+use crate::service::{Config, Limits, Listeners, Server};
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -46,7 +46,8 @@ fn named_folder(argument: &str) -> Result<Named, String> {
 
 pub(super) fn run(args: &Args) -> Result<Status, Failure> {
     let catalog = Arc::new(catalog(&args.rules)?);
-    let server = Server::new(Arc::clone(&catalog), Limits::default())
+    let config = Config { limits: Limits::default(), slow_call: Duration::from_secs(1) };
+    let server = Server::new(Arc::clone(&catalog), config)
         .map_err(|error| Failure::Message(format!("cannot describe the calls: {error}")))?;
     let runtime = Runtime::new().map_err(|error| Failure::io("cannot start", &error))?;
     let served = runtime.block_on(serve(server, &catalog, &args.listen));
@@ -97,7 +98,7 @@ async fn serve(server: Server, catalog: &Arc<Catalog>, address: &str) -> Result<
         signals.next().await;
     };
     tokio::select! {
-        () = server.serve(listener, end.notified()) => {}
+        () = server.serve(Listeners { grpc: listener }, end.notified()) => {}
         () = twice => {}
         () = watch => {}
     }

@@ -1,8 +1,9 @@
 //! The calls that classify.
 
+use super::call::Call;
 use super::limits::Limits;
 use super::question::Question;
-use super::work::{Workers, bytes};
+use super::work::{Turn, Workers};
 use crate::catalog::Catalog;
 use crate::wire::proto::geotopics::v1::classification_service_server::ClassificationService;
 use crate::wire::v1::{
@@ -11,8 +12,10 @@ use crate::wire::v1::{
 };
 use crate::wire::{Fault, Reason};
 use futures_util::stream::{BoxStream, StreamExt, try_unfold};
+use prost::Message;
 use std::sync::Arc;
 use tokio::task::coop::consume_budget;
+use tokio::task::yield_now;
 use tonic::{Request, Response, Status, Streaming};
 
 /// Classifies with the rulesets of a catalog.
@@ -32,15 +35,60 @@ impl Classification {
         before.again(&self.catalog).map_err(|fault| fault.within("options"))
     }
 
+    /// The document of a request and its length in bytes.
+    fn required(&self, document: Option<Document>) -> Result<(Document, usize), Fault> {
+        let document =
+            document.ok_or_else(|| Fault::new(Reason::InvalidDocument, "document", "is missing"))?;
+        let bytes = document.encoded_len();
+        self.limits.check_document(bytes).map_err(|fault| fault.within("document"))?;
+        Ok((document, bytes))
+    }
+
     async fn results(
         &self,
-        question: Question,
+        call: &Call,
+        question: &Question,
         documents: Vec<Document>,
     ) -> Result<Vec<ClassifyResult>, Status> {
         self.limits.check_documents(documents.len())?;
-        let work = bytes(&documents);
-        self.workers.run(work, move |scratch| question.results(&documents, scratch)).await
+        results(&self.workers, call, &self.limits, question, documents).await
     }
+}
+
+/// What became of each document: a bad one fails alone. Other calls have their turn now and then between two documents, and there
+/// the call ends when nobody waits for its answer any more.
+pub(super) async fn results(
+    workers: &Workers,
+    call: &Call,
+    limits: &Limits,
+    question: &Question,
+    documents: Vec<Document>,
+) -> Result<Vec<ClassifyResult>, Status> {
+    let mut results = Vec::with_capacity(documents.len());
+    let mut turn = Turn::default();
+    for (i, document) in documents.into_iter().enumerate() {
+        let bytes = document.encoded_len();
+        if turn.is_over(bytes) {
+            yield_now().await;
+            call.check()?;
+        }
+        let question = question.clone();
+        results.push(match limits.check_document(bytes) {
+            Ok(()) => {
+                workers
+                    .run(bytes, move |scratch| {
+                        let answer = question.classification(&document, scratch);
+                        answer.map_or_else(
+                            |fault| fault.within(&format!("documents[{i}]")).result(&document),
+                            Into::into,
+                        )
+                    })
+                    .await?
+            }
+            Err(fault) => fault.within(&format!("documents[{i}]")).result(&document),
+        });
+    }
+    Ok(results)
 }
 
 #[tonic::async_trait]
@@ -49,12 +97,12 @@ impl ClassificationService for Classification {
         &self,
         request: Request<ClassifyRequest>,
     ) -> Result<Response<ClassifyResponse>, Status> {
+        Call::of(&request)?.check()?;
         let ClassifyRequest { document, options } = request.into_inner();
         let question = self.question(options)?;
-        let document = required(document)?;
-        let work = bytes(std::slice::from_ref(&document));
+        let (document, bytes) = self.required(document)?;
         let answer =
-            self.workers.run(work, move |scratch| question.classification(&document, scratch)).await?;
+            self.workers.run(bytes, move |scratch| question.classification(&document, scratch)).await?;
         let classification = Some(answer.map_err(|fault| fault.within("document"))?);
         Ok(Response::new(ClassifyResponse { classification }))
     }
@@ -63,9 +111,11 @@ impl ClassificationService for Classification {
         &self,
         request: Request<ClassifyBatchRequest>,
     ) -> Result<Response<ClassifyBatchResponse>, Status> {
+        let call = Call::of(&request)?;
+        call.check()?;
         let ClassifyBatchRequest { documents, options } = request.into_inner();
         let question = self.question(options)?;
-        let results = self.results(question, documents).await?;
+        let results = self.results(&call, &question, documents).await?;
         Ok(Response::new(ClassifyBatchResponse { results }))
     }
 
@@ -77,33 +127,31 @@ impl ClassificationService for Classification {
         &self,
         request: Request<Streaming<ClassifyStreamRequest>>,
     ) -> Result<Response<Self::ClassifyStreamStream>, Status> {
-        let start = (self.clone(), request.into_inner(), None);
+        let call = Call::of(&request)?;
+        let start = (self.clone(), call, request.into_inner(), None);
         let answers =
-            try_unfold(start, |(this, mut messages, before): (_, _, Option<Question>)| async move {
+            try_unfold(start, |(this, call, mut messages, before): (_, _, _, Option<Question>)| async move {
                 consume_budget().await;
                 let Some(message) = messages.message().await? else { return Ok(None) };
+                call.check()?;
                 let ClassifyStreamRequest { documents, options } = message;
                 let question = match before {
                     Some(before) if options.is_none() => this.question_again(&before)?,
                     Some(_) | None => this.question(options)?,
                 };
-                let results = this.results(question.clone(), documents).await?;
-                Ok(Some((ClassifyStreamResponse { results }, (this, messages, Some(question)))))
+                let results = this.results(&call, &question, documents).await?;
+                Ok(Some((ClassifyStreamResponse { results }, (this, call, messages, Some(question)))))
             });
         Ok(Response::new(answers.boxed()))
     }
 
     async fn explain(&self, request: Request<ExplainRequest>) -> Result<Response<ExplainResponse>, Status> {
+        Call::of(&request)?.check()?;
         let ExplainRequest { document, topics, ruleset } = request.into_inner();
         let options = ClassifyOptions { topics, ruleset, ..ClassifyOptions::default() };
         let question = Question::new(&self.catalog, options)?;
-        let document = required(document)?;
-        let work = bytes(std::slice::from_ref(&document));
-        let answer = self.workers.run(work, move |scratch| question.explanation(&document, scratch)).await?;
+        let (document, bytes) = self.required(document)?;
+        let answer = self.workers.run(bytes, move |scratch| question.explanation(&document, scratch)).await?;
         Ok(Response::new(answer.map_err(|fault| fault.within("document"))?))
     }
-}
-
-fn required(document: Option<Document>) -> Result<Document, Fault> {
-    document.ok_or_else(|| Fault::new(Reason::InvalidDocument, "document", "is missing"))
 }

@@ -84,7 +84,17 @@ impl Limits {
         if count <= self.documents {
             return Ok(());
         }
-        let fault = format!("{count} documents in one message, the limit is {}", self.documents);
+        let fault =
+            format!("{count} documents in one message, the limit is {} (max_documents)", self.documents);
         Err(Fault::new(Reason::TooManyDocuments, "documents", fault))
+    }
+
+    /// Checks how many bytes a document has. The fault is seen from the message that holds the document.
+    pub(super) fn check_document(&self, bytes: usize) -> Result<(), Fault> {
+        if bytes <= self.document_bytes {
+            return Ok(());
+        }
+        let fault = format!("{bytes} bytes, the limit is {} (max_document)", self.document_bytes);
+        Err(Fault::new(Reason::DocumentTooLarge, "", fault))
     }
 }

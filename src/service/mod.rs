@@ -1,15 +1,29 @@
 //! Calls: convert, classify, convert.
 //!
 //! ```text
-//! server    sockets to calls: the accept loop, HTTP/2 settings, the way out
-//! classify  ClassificationService
-//! rulesets  RulesetService
-//! question  documents, of a ruleset, under options: what classify asks the engine
-//! work      where a call computes: on its own task, or elsewhere if that takes long
-//! limits    how much is too much
+//! server       sockets to calls: the accept loop, HTTP/2 settings, the way out
+//! connections  one connection: its first call, its idle time, who makes room
+//! frames       HTTP/2 frames that cost and carry nothing
+//! calls        what every call goes through before it is one of the service
+//! admission    how many calls compute at a time, and whose turn it is
+//! call         what each call is doing, since when, and how many bytes it holds
+//! body         what a call sends and gets, under its limits
+//! journal      the line of the log that a call ends with
+//! classify     ClassificationService
+//! rulesets     RulesetService
+//! question     documents, of a ruleset, under options: what classify asks the engine
+//! work         where a call computes: on its own task, or elsewhere if that takes long
+//! limits       how much is too much
 //! ```
 
+mod admission;
+mod body;
+mod call;
+mod calls;
 mod classify;
+mod connections;
+mod frames;
+mod journal;
 mod limits;
 mod question;
 mod rulesets;
@@ -17,4 +31,4 @@ mod server;
 mod work;
 
 pub use limits::Limits;
-pub use server::Server;
+pub use server::{Config, Listeners, Server};

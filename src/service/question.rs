@@ -55,20 +55,6 @@ impl Question {
         Ok(self.answers().explanation(incoming.id, &incoming.document(), found))
     }
 
-    /// What became of each of some documents: a bad one fails alone.
-    pub(super) fn results(
-        &self,
-        documents: &[v1::Document],
-        scratch: &mut Scratch,
-    ) -> Vec<v1::ClassifyResult> {
-        let mut result = |(i, document): (usize, &v1::Document)| match self.classification(document, scratch)
-        {
-            Ok(classification) => classification.into(),
-            Err(fault) => fault.within(&format!("documents[{i}]")).result(document),
-        };
-        documents.iter().enumerate().map(&mut result).collect()
-    }
-
     fn answers(&self) -> Answers<'_> {
         Answers { ruleset: &self.live.name, classifier: &self.live.classifier, options: &self.options }
     }

@@ -1,10 +1,11 @@
 //! The calls about rulesets.
 
+use super::call::Call;
+use super::classify::results;
 use super::limits::Limits;
 use super::question::{Question, live};
 use super::work::Workers;
 use crate::catalog::{Catalog, Checked, Live};
-use crate::engine::Scratch;
 use crate::rules::Diagnostic;
 use crate::wire::proto::geotopics::v1::ruleset_service_server::RulesetService;
 use crate::wire::v1::{
@@ -60,6 +61,8 @@ impl RulesetService for Rulesets {
         &self,
         request: Request<CheckRulesetRequest>,
     ) -> Result<Response<CheckRulesetResponse>, Status> {
+        let call = Call::of(&request)?;
+        call.check()?;
         let CheckRulesetRequest { files, documents, options } = request.into_inner();
         self.limits.check_documents(documents.len())?;
         let sources = wire::sources(files)?;
@@ -68,25 +71,23 @@ impl RulesetService for Rulesets {
             let fault = "must be empty: the documents are classified with the files of this request";
             return Err(Fault::new(Reason::InvalidOptions, "options.ruleset", fault).into());
         }
-        let check = move |scratch: &mut Scratch| {
-            let Checked { classifier, diagnostics, failed_examples } = Checked::new("ruleset", &sources);
-            let ok = classifier.is_some() && failed_examples.is_empty();
-            let results = match classifier {
-                Some(classifier) => {
-                    let live = Arc::new(Live::new(classifier.name().to_owned(), classifier));
-                    let question = Question::of(live, options).map_err(|fault| fault.within("options"))?;
-                    question.results(&documents, scratch)
-                }
-                None => Vec::new(),
-            };
-            Ok::<_, Fault>(CheckRulesetResponse {
-                ok,
-                diagnostics: diagnostics.iter().map(wire::diagnostic).collect(),
-                failed_examples: failed_examples.iter().map(wire::failed_example).collect(),
-                results,
-            })
+        let checked = self.workers.run_long(move |_| Checked::new("ruleset", &sources)).await?;
+        let Checked { classifier, diagnostics, failed_examples } = checked;
+        let ok = classifier.is_some() && failed_examples.is_empty();
+        let results = match classifier {
+            Some(classifier) => {
+                let live = Arc::new(Live::new(classifier.name().to_owned(), classifier));
+                let question = Question::of(live, options).map_err(|fault| fault.within("options"))?;
+                results(&self.workers, &call, &self.limits, &question, documents).await?
+            }
+            None => Vec::new(),
         };
-        Ok(Response::new(self.workers.run_long(check).await??))
+        Ok(Response::new(CheckRulesetResponse {
+            ok,
+            diagnostics: diagnostics.iter().map(wire::diagnostic).collect(),
+            failed_examples: failed_examples.iter().map(wire::failed_example).collect(),
+            results,
+        }))
     }
 
     async fn reload_ruleset(

@@ -3,7 +3,13 @@
 //! The accept loop is our own, on hyper-util and tonic's `Routes`: tonic's `Server` gives no hold on single connections,
 //! which limits, TLS with certificates that change, and a way out with a deadline need.
 
+use super::admission::Key;
+use super::call::{End, Register};
+use super::calls::{Calls, Surface};
 use super::classify::Classification;
+use super::connections::{Connections, Place, Streams};
+use super::frames::Frames;
+use super::journal::Journal;
 use super::limits::Limits;
 use super::rulesets::Rulesets;
 use super::work::Workers;
@@ -11,14 +17,17 @@ use crate::catalog::Catalog;
 use crate::wire::proto::DESCRIPTORS;
 use crate::wire::proto::geotopics::v1::classification_service_server::ClassificationServiceServer;
 use crate::wire::proto::geotopics::v1::ruleset_service_server::RulesetServiceServer;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::{GracefulShutdown, Watcher};
-use hyper_util::service::TowerToHyperService;
+use socket2::SockRef;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tonic::codec::CompressionEncoding;
 use tonic::server::NamedService;
 use tonic::service::Routes;
 use tonic_health::ServingStatus;
@@ -37,12 +46,34 @@ const STREAM_WINDOW: u32 = 256 << 10;
 /// How long to wait after a failed accept: it fails for want of descriptors, and would fail again at once.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
+/// What calls that are ended because the server ends have left, to say so.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// How a server is to be.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// How much is too much.
+    pub limits: Limits,
+    /// From which duration on a call stands in the log though it went well.
+    pub slow_call: Duration,
+}
+
+/// Where a server listens.
+#[derive(Debug)]
+pub struct Listeners {
+    /// For gRPC and gRPC-Web.
+    pub grpc: TcpListener,
+}
+
 /// Serves the calls of a catalog: gRPC over HTTP/2, and gRPC-Web over HTTP/1.1 or HTTP/2.
+#[derive(Debug)]
 pub struct Server {
-    calls: GrpcWebService<Routes>,
+    grpc: GrpcWebService<Routes>,
     health: HealthReporter,
-    http: Builder<TokioExecutor>,
-    limits: Limits,
+    register: Arc<Register>,
+    connections: Arc<Connections>,
+    shutdown: CancellationToken,
+    tasks: TaskTracker,
 }
 
 impl Server {
@@ -50,7 +81,8 @@ impl Server {
     ///
     /// # Errors
     /// When the descriptors that reflection serves do not fit together, which no user can cause.
-    pub fn new(catalog: Arc<Catalog>, limits: Limits) -> Result<Server, tonic_reflection::server::Error> {
+    pub fn new(catalog: Arc<Catalog>, config: Config) -> Result<Server, tonic_reflection::server::Error> {
+        let Config { limits, slow_call } = config;
         let workers = Workers::new();
         let classification =
             Classification { catalog: Arc::clone(&catalog), limits, workers: workers.clone() };
@@ -61,47 +93,80 @@ impl Server {
                 .register_encoded_file_descriptor_set(DESCRIPTORS)
                 .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
         };
-        let routes = Routes::new(
-            ClassificationServiceServer::new(classification).max_decoding_message_size(limits.message_bytes),
-        )
-        .add_service(RulesetServiceServer::new(rulesets).max_decoding_message_size(limits.message_bytes))
-        .add_service(health_service)
-        .add_service(reflection().build_v1()?)
-        .add_service(reflection().build_v1alpha()?);
-        Ok(Server { calls: GrpcWebLayer::new().layer(routes.prepare()), health, http: http(&limits), limits })
+        macro_rules! service {
+            ($service:expr) => {
+                $service
+                    .max_decoding_message_size(limits.message_bytes)
+                    .accept_compressed(CompressionEncoding::Gzip)
+                    .accept_compressed(CompressionEncoding::Zstd)
+                    .send_compressed(CompressionEncoding::Gzip)
+                    .send_compressed(CompressionEncoding::Zstd)
+            };
+        }
+        let routes = Routes::new(service!(ClassificationServiceServer::new(classification)))
+            .add_service(service!(RulesetServiceServer::new(rulesets)))
+            .add_service(health_service)
+            .add_service(reflection().build_v1()?)
+            .add_service(reflection().build_v1alpha()?);
+        Ok(Server {
+            grpc: GrpcWebLayer::new().layer(routes.prepare()),
+            health,
+            register: Arc::new(Register::new(limits, Journal::new(slow_call))),
+            connections: Arc::new(Connections::new(limits.connections)),
+            shutdown: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+        })
     }
 
     /// Serves until `end`, then takes no new connections and calls, and gives those under way some time to finish.
-    pub async fn serve(self, listener: TcpListener, end: impl Future<Output = ()>) {
+    pub async fn serve(self, listeners: Listeners, end: impl Future<Output = ()>) {
         self.report(ServingStatus::Serving).await;
-        let connections = GracefulShutdown::new();
-        let accept = async {
-            loop {
-                match listener.accept().await {
-                    Ok((socket, _)) => drop(tokio::spawn(self.connection(socket, connections.watcher()))),
-                    Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
-                }
-            }
-        };
+        let Listeners { grpc } = listeners;
         tokio::select! {
-            () = accept => {}
+            () = self.accept(&grpc) => {}
             () = end => {}
         }
-        drop(listener);
+        drop(grpc);
         self.report(ServingStatus::NotServing).await;
-        // What is left after the time for it is cut off when the runtime ends.
-        drop(tokio::time::timeout(self.limits.drain, connections.shutdown()).await);
+        self.shutdown.cancel();
+        self.tasks.close();
+        let drain = self.register.limits.drain;
+        if tokio::time::timeout(drain, self.tasks.wait()).await.is_err() {
+            self.register.end_waiting(End::Drain);
+            // What is left after this is cut off when the runtime ends.
+            drop(tokio::time::timeout(LAST_WORDS, self.tasks.wait()).await);
+        }
     }
 
-    /// One connection. Its errors are the client's: a broken connection, or broken HTTP.
-    fn connection(&self, socket: TcpStream, watcher: Watcher) -> impl Future<Output = ()> + use<> {
-        let (http, calls) = (self.http.clone(), TowerToHyperService::new(self.calls.clone()));
-        async move {
-            let answered_at_once: io::Result<()> = socket.set_nodelay(true);
-            if answered_at_once.is_ok() {
-                drop(watcher.watch(http.serve_connection(TokioIo::new(socket), calls)).await);
+    async fn accept(&self, listener: &TcpListener) {
+        loop {
+            match listener.accept().await {
+                Ok((socket, address)) => self.connect(socket, address),
+                Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
             }
         }
+    }
+
+    fn connect(&self, socket: TcpStream, address: SocketAddr) {
+        let Server { register, connections, .. } = self;
+        let limits = register.limits;
+        let client = register.admission.client(&Key::address(address.ip()));
+        let Some(place) = connections.enter(address.ip().to_canonical(), client) else { return };
+        if prepared(&socket, &limits).is_err() {
+            return;
+        }
+        let calls = Calls {
+            service: self.grpc.clone(),
+            surface: Surface::Grpc,
+            register: Arc::clone(register),
+            connection: Arc::clone(&place.connection),
+        };
+        let shutdown = self.shutdown.clone();
+        self.tasks.spawn(async move {
+            let http = http(&limits, &place);
+            let io = TokioIo::new(Frames::new(socket, &limits));
+            place.serve(http.serve_connection(io, calls), &limits, &shutdown).await;
+        });
     }
 
     async fn report(&self, status: ServingStatus) {
@@ -112,14 +177,22 @@ impl Server {
     }
 }
 
-fn http(limits: &Limits) -> Builder<TokioExecutor> {
-    let mut builder = Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new());
+/// Answers go out at once, and a client that takes nothing of them, or is gone, is noticed.
+fn prepared(socket: &TcpStream, limits: &Limits) -> io::Result<()> {
+    socket.set_nodelay(true)?;
+    SockRef::from(socket).set_tcp_user_timeout(Some(limits.stall))
+}
+
+fn http(limits: &Limits, place: &Place) -> Builder<Streams> {
+    let streams = Streams { connection: Arc::clone(&place.connection), stall: limits.stall };
+    let mut builder = Builder::new(streams);
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(limits.receive);
     builder
         .http2()
         .timer(TokioTimer::new())
         .max_frame_size(FRAME_BYTES)
         .max_concurrent_streams(limits.streams)
+        .max_header_list_size(limits.header_bytes)
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(STREAM_WINDOW.saturating_mul(limits.streams))
         .keep_alive_interval(limits.keep_alive)

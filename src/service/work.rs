@@ -1,8 +1,6 @@
 //! Where a call computes.
 
 use crate::engine::Scratch;
-use crate::wire::v1;
-use prost::Message;
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -10,12 +8,12 @@ use std::thread::available_parallelism;
 use tokio::sync::Semaphore;
 use tonic::Status;
 
-/// Up to so many bytes of documents are classified on the task of their call: under about a millisecond, where going to
-/// another thread and back costs more than a whole article takes.
-const INLINE_BYTES: usize = 256 << 10;
+/// Up to so many bytes are classified at once on the task of their call, which takes about a millisecond: going to another thread
+/// and back costs more than a whole article takes.
+const INLINE_BYTES: usize = 64 << 10;
 
-/// Runs the work of calls. Little work runs at once; much work waits for one of as many places as there are cores, so that
-/// it holds up other much work and nothing else.
+/// Runs the work of calls. Little work runs at once; much work waits for one of the places, fewer than there are cores where there
+/// are several, so that it holds up other much work and nothing else.
 #[derive(Clone, Debug)]
 pub(super) struct Workers {
     places: Arc<Semaphore>,
@@ -23,7 +21,8 @@ pub(super) struct Workers {
 
 impl Workers {
     pub(super) fn new() -> Workers {
-        Workers { places: Arc::new(Semaphore::new(available_parallelism().map_or(1, usize::from))) }
+        let cores = available_parallelism().map_or(1, usize::from);
+        Workers { places: Arc::new(Semaphore::new(cores.saturating_sub(1).max(1))) }
     }
 
     /// Runs work over so many bytes of documents.
@@ -50,9 +49,21 @@ impl Workers {
     }
 }
 
-/// The bytes of documents with all their fields, by which work is measured.
-pub(super) fn bytes(documents: &[v1::Document]) -> usize {
-    documents.iter().map(Message::encoded_len).sum()
+/// How much of a call's work was done in one go.
+#[derive(Debug, Default)]
+pub(super) struct Turn {
+    bytes: usize,
+}
+
+impl Turn {
+    /// Whether others have their turn before further work over so many bytes.
+    pub(super) fn is_over(&mut self, bytes: usize) -> bool {
+        // An empty document takes some time too.
+        let bytes = bytes.max(512);
+        let over = self.bytes > 0 && self.bytes + bytes > INLINE_BYTES;
+        self.bytes = if over { bytes } else { self.bytes + bytes };
+        over
+    }
 }
 
 /// Runs work with the scratch of this thread. A panic fails this work and no other.

@@ -57,6 +57,8 @@ pub enum Reason {
     InvalidOptions,
     /// `UNKNOWN_RULESET`: no ruleset of this name is served.
     UnknownRuleset,
+    /// `DOCUMENT_TOO_LARGE`: more bytes in one document than the server takes.
+    DocumentTooLarge,
     /// `TOO_MANY_DOCUMENTS`: more documents in one message than the server takes.
     TooManyDocuments,
     /// `INVALID_RULESET`: what is sent as a ruleset is none, before its rules are looked at.
@@ -69,6 +71,7 @@ impl Reason {
             Reason::InvalidDocument => "INVALID_DOCUMENT",
             Reason::InvalidOptions => "INVALID_OPTIONS",
             Reason::UnknownRuleset => "UNKNOWN_RULESET",
+            Reason::DocumentTooLarge => "DOCUMENT_TOO_LARGE",
             Reason::TooManyDocuments => "TOO_MANY_DOCUMENTS",
             Reason::InvalidRuleset => "INVALID_RULESET",
         }
@@ -79,6 +82,7 @@ impl Reason {
             Reason::UnknownRuleset => Code::NotFound,
             Reason::InvalidDocument
             | Reason::InvalidOptions
+            | Reason::DocumentTooLarge
             | Reason::TooManyDocuments
             | Reason::InvalidRuleset => Code::InvalidArgument,
         }
@@ -119,11 +123,12 @@ impl Fault {
     }
 
     /// The same fault, seen from the message that holds the faulty one in its field `parent`: `text` becomes
-    /// `documents[3].text`.
+    /// `documents[3].text`, and the empty field, which is the message itself, `documents[3]`.
     #[must_use]
     pub fn within(mut self, parent: &str) -> Fault {
-        for violation in &mut self.violations {
-            violation.field = format!("{parent}.{}", violation.field);
+        for FieldViolation { field, .. } in &mut self.violations {
+            let dot = if field.is_empty() { "" } else { "." };
+            *field = format!("{parent}{dot}{field}");
         }
         self
     }
