@@ -5,7 +5,7 @@ use crate::engine::Classifier;
 use crate::rules::{Diagnostic, Ruleset, Source};
 use arc_swap::{ArcSwap, ArcSwapOption};
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
@@ -41,9 +41,16 @@ struct Entry {
     fault: ArcSwapOption<Vec<Diagnostic>>,
     /// Where its files are; none for the ruleset inside this program.
     folder: Option<PathBuf>,
-    /// The revision of the files that were last tried. Held while they are read and tried, so that of two reloads the later
-    /// one ends with the later files.
-    tried: Mutex<String>,
+    /// Held while files are read and tried, so that of two reloads the later one ends with the later files.
+    tried: Mutex<Tried>,
+}
+
+#[derive(Debug)]
+struct Tried {
+    /// The revision of the files that were last tried.
+    revision: String,
+    /// Whether the folder could not be read the last time.
+    lost: bool,
 }
 
 /// Two rulesets of one name cannot be served.
@@ -68,7 +75,31 @@ pub enum NotServed {
 }
 
 /// The warnings of a ruleset that went live, or what is wrong with one that did not.
-pub type Replaced = Result<Vec<Diagnostic>, Vec<Diagnostic>>;
+type Replaced = Result<Vec<Diagnostic>, Vec<Diagnostic>>;
+
+/// What became of a ruleset whose files were read again. Paths of diagnostics begin with its folder.
+#[derive(Debug)]
+pub enum Outcome {
+    /// It was replaced.
+    Replaced {
+        /// The revision that is live.
+        revision: String,
+        /// Warnings.
+        diagnostics: Vec<Diagnostic>,
+    },
+    /// It has errors or failed examples; the last good one stays live.
+    Refused {
+        /// What is wrong with it.
+        diagnostics: Vec<Diagnostic>,
+    },
+    /// Its folder can no longer be read.
+    Lost {
+        /// Why.
+        error: String,
+    },
+    /// Its folder can be read again, and holds what is live.
+    Found,
+}
 
 impl Catalog {
     /// Adds a ruleset, and the folder to read it from again.
@@ -79,7 +110,8 @@ impl Catalog {
         if self.entries.iter().any(|entry| entry.live.load().name == live.name) {
             return Err(NameTaken(live.name));
         }
-        let tried = Mutex::new(live.classifier.revision().to_owned());
+        let tried = Tried { revision: live.classifier.revision().to_owned(), lost: false };
+        let tried = Mutex::new(tried);
         let (live, fault) = (ArcSwap::from_pointee(live), ArcSwapOption::empty());
         self.entries.push(Entry { live, fault, folder, tried });
         Ok(())
@@ -107,9 +139,8 @@ impl Catalog {
     }
 
     /// Reads the folders again whose files are not those that were last tried, and replaces their rulesets, each as
-    /// [`Catalog::replace`] does. Returns what became of each by name; a folder that cannot be read is passed over, as one that
-    /// is being written is.
-    pub fn reload(&self) -> Vec<(String, Replaced)> {
+    /// [`Catalog::replace`] does. Returns what became of each by name; of one that is as it was, nothing.
+    pub fn reload(&self) -> Vec<(String, Outcome)> {
         let again = |entry: &Entry| Some((entry.live.load().name.clone(), entry.reload()?));
         self.entries.iter().filter_map(again).collect()
     }
@@ -124,19 +155,35 @@ impl Catalog {
 }
 
 impl Entry {
-    fn tried(&self) -> MutexGuard<'_, String> {
+    fn tried(&self) -> MutexGuard<'_, Tried> {
         self.tried.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn reload(&self) -> Option<Replaced> {
+    fn reload(&self) -> Option<Outcome> {
         let folder = self.folder.as_deref()?;
         let mut tried = self.tried();
-        let sources = load(folder).ok()?;
-        (*tried != Ruleset::revision_of(&sources)).then(|| self.replace(&mut tried, &sources))
+        let sources = match load(folder) {
+            Ok(sources) => sources,
+            Err(error) => {
+                let known = std::mem::replace(&mut tried.lost, true);
+                return (!known).then(|| Outcome::Lost { error: error.to_string() });
+            }
+        };
+        let lost = std::mem::take(&mut tried.lost);
+        if tried.revision == Ruleset::revision_of(&sources) {
+            return lost.then_some(Outcome::Found);
+        }
+        Some(match self.replace(&mut tried, &sources) {
+            Ok(diagnostics) => {
+                let revision = self.live.load().classifier.revision().to_owned();
+                Outcome::Replaced { revision, diagnostics: inside(folder, diagnostics) }
+            }
+            Err(diagnostics) => Outcome::Refused { diagnostics: inside(folder, diagnostics) },
+        })
     }
 
-    fn replace(&self, tried: &mut String, sources: &[Source]) -> Replaced {
-        *tried = Ruleset::revision_of(sources);
+    fn replace(&self, tried: &mut Tried, sources: &[Source]) -> Replaced {
+        tried.revision = Ruleset::revision_of(sources);
         let name = self.live.load().name.clone();
         match Checked::new(&name, sources).sound() {
             Ok((classifier, warnings)) => {
@@ -150,6 +197,14 @@ impl Entry {
             }
         }
     }
+}
+
+/// Diagnostics with paths that begin with the folder.
+fn inside(folder: &Path, mut diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    for diagnostic in diagnostics.iter_mut().filter(|diagnostic| diagnostic.line > 0) {
+        diagnostic.path = folder.join(&diagnostic.path).display().to_string();
+    }
+    diagnostics
 }
 
 #[cfg(test)]

@@ -1,72 +1,95 @@
-//! `geotopics serve`.
+//! `geotopics serve`: settings, rulesets, addresses, then the server, and its way out.
 
+use super::log;
 use super::output::{self, Failure, Status};
 use super::rules;
-use crate::catalog::{Catalog, Checked, Live};
-use crate::rules::Severity;
+use super::settings::{LogFormat, Named, Resolved, Settings};
+use crate::catalog::{Catalog, Checked, Live, Outcome};
+use crate::rules::{Diagnostic, Severity};
 use crate::service::{Config, Limits, Listeners, Server};
+use sd_notify::NotifyState;
 use std::io::{self, Write};
-use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::Notify;
+use tracing::{error, info, warn};
 
-/// Serve gRPC
+/// Serve gRPC, and JSON over HTTP
 #[derive(Debug, clap::Args)]
+#[command(after_help = SETTINGS)]
 pub(super) struct Args {
-    /// Folder of a ruleset, and the name to serve it under if not its own; repeat it for several, the first is the default
-    #[arg(long, value_name = "[NAME=]DIR", value_parser = named_folder)]
-    rules: Vec<Named>,
-    /// Address for gRPC and gRPC-Web; port 0 takes a free one
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:50051")]
-    listen: String,
+    #[command(flatten)]
+    settings: super::settings::Args,
 }
 
-/// A folder, or the ruleset inside this program, and the name to serve it under if not its own.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Named {
-    name: Option<String>,
-    dir: Option<PathBuf>,
-}
-
-/// `name=DIR` or `DIR`. A folder with `=` in its own name needs a name before it, or `./`.
-fn named_folder(argument: &str) -> Result<Named, String> {
-    match argument.split_once('=') {
-        Some(("", _)) => Err("the name before `=` is empty".to_owned()),
-        Some((name, dir)) if !name.contains('/') => {
-            Ok(Named { name: Some(name.to_owned()), dir: Some(dir.into()) })
-        }
-        Some(_) | None => Ok(Named { name: None, dir: Some(argument.into()) }),
-    }
-}
+const SETTINGS: &str = "\
+Each setting is a flag, a variable (GEOTOPICS_MAX_CALLS=100) or a key of the file of --config (max_calls = 100); of these the first
+that gives it wins. Sizes are bytes or such as 64KiB; times are such as 1500ms, 30s, 5m.
+SIGHUP reads rulesets, certificates and tokens again; SIGTERM finishes the calls under way and ends; a second one ends at once.";
 
 pub(super) fn run(args: &Args) -> Result<Status, Failure> {
-    let catalog = Arc::new(catalog(&args.rules)?);
-    let config = Config { limits: Limits::default(), slow_call: Duration::from_secs(1) };
-    let server = Server::new(Arc::clone(&catalog), config)
+    let resolved = Resolved::new(&args.settings, std::env::vars_os())?;
+    let printed = args.settings.print_config.then(|| resolved.print());
+    let settings = resolved.settings().map_err(|faults| {
+        faults.iter().for_each(output::say);
+        Failure::Message(format!("{} in the settings", output::count(faults.len(), "fault")))
+    })?;
+    if let Some(printed) = printed {
+        io::stdout().write_all(printed.as_bytes())?;
+        return Ok(Status::Fine);
+    }
+    let format = settings.log_format.unwrap_or(LogFormat::Auto);
+    log::start(settings.log.as_deref().unwrap_or("info"), format, output::colour_on_stderr());
+    let catalog = Arc::new(catalog(&settings.rules)?);
+    let limits = limits(&settings);
+    let server = Server::new(Arc::clone(&catalog), Config { limits, slow_call: settings.slow_call })
         .map_err(|error| Failure::Message(format!("cannot describe the calls: {error}")))?;
-    let runtime = Runtime::new().map_err(|error| Failure::io("cannot start", &error))?;
-    let served = runtime.block_on(serve(server, &catalog, &args.listen));
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .thread_name("geotopics")
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::io("cannot start", &error))?;
+    let served = runtime.block_on(serve(server, &catalog, &settings));
     // Whatever is under way now had its time to finish.
     runtime.shutdown_background();
     served
 }
 
-/// The rulesets of the command line, or the one inside this program, if all of them are sound.
+/// Descriptors that are not for connections: files of rules, listeners, the runtime's own.
+const DESCRIPTORS: u64 = 64;
+
+/// The limits, with no more connections than there are descriptors for.
+fn limits(settings: &Settings) -> Limits {
+    let mut limits = settings.limits;
+    let wanted = limits.connections as u64 + DESCRIPTORS;
+    // Where the limit of the system cannot be raised, what it is counts.
+    let descriptors = rlimit::increase_nofile_limit(wanted).or_else(|_| rlimit::Resource::NOFILE.get_soft());
+    if let Some(descriptors) = descriptors.ok().filter(|descriptors| *descriptors < wanted) {
+        limits.connections = usize::try_from(descriptors.saturating_sub(DESCRIPTORS)).unwrap_or(1).max(1);
+        warn!(
+            descriptors,
+            max_connections = settings.limits.connections,
+            connections = limits.connections,
+            "the system allows too few descriptors (ulimit -n) for max_connections; fewer connections are taken"
+        );
+    }
+    limits
+}
+
+/// The rulesets of the settings, or the one inside this program, if all of them are sound.
 fn catalog(folders: &[Named]) -> Result<Catalog, Failure> {
-    let inside = [Named { name: None, dir: None }];
     let mut catalog = Catalog::default();
     let mut diagnostics = Vec::new();
-    for Named { name, dir } in if folders.is_empty() { &inside } else { folders } {
-        let dir = dir.as_deref();
+    let folders = folders.iter().map(|Named { name, dir }| (name.clone(), Some(dir.as_path())));
+    let folders: Vec<(Option<String>, Option<&Path>)> = folders.collect();
+    for (name, dir) in if folders.is_empty() { vec![(None, None)] } else { folders } {
         match Checked::new(&rules::name(dir), &rules::sources(dir)?).sound() {
             Ok((classifier, warnings)) => {
                 diagnostics.extend(rules::from_here(dir, warnings));
-                let name = name.clone().unwrap_or_else(|| classifier.name().to_owned());
+                let name = name.unwrap_or_else(|| classifier.name().to_owned());
                 catalog
                     .add(Live::new(name, classifier), dir.map(Path::to_owned))
                     .map_err(|error| Failure::Message(error.to_string()))?;
@@ -81,28 +104,54 @@ fn catalog(folders: &[Named]) -> Result<Catalog, Failure> {
     Ok(catalog)
 }
 
-async fn serve(server: Server, catalog: &Arc<Catalog>, address: &str) -> Result<Status, Failure> {
-    let cannot_listen = |error| Failure::io(format_args!("cannot listen on {address}"), &error);
-    let listener = TcpListener::bind(address).await.map_err(cannot_listen)?;
-    let greeting = greeting(listener.local_addr().map_err(cannot_listen)?, catalog);
+/// Takes an address.
+async fn listen(address: &str) -> Result<TcpListener, Failure> {
+    TcpListener::bind(address).await.map_err(|error| {
+        let advice = match error.kind() {
+            io::ErrorKind::AddrInUse => "; end what listens there, or choose another address",
+            io::ErrorKind::PermissionDenied => "; ports below 1024 need permission",
+            io::ErrorKind::AddrNotAvailable => "; no network interface of this machine has that address",
+            _ => "",
+        };
+        let reason = output::reason(&error.to_string()).to_owned();
+        Failure::Message(format!("cannot listen on {address}: {reason}{advice}"))
+    })
+}
+
+async fn serve(server: Server, catalog: &Arc<Catalog>, settings: &Settings) -> Result<Status, Failure> {
+    let listeners = Listeners { grpc: listen(&settings.listen).await? };
+    let greeting =
+        greeting(&listeners, catalog).map_err(|error| Failure::io("cannot tell the address", &error))?;
     let cannot_wait = |error| Failure::io("cannot wait for signals", &error);
     let mut signals = Signals::new().map_err(cannot_wait)?;
     let watch = watch(Arc::clone(catalog), signal(SignalKind::hangup()).map_err(cannot_wait)?);
     // A server goes on where nobody reads what it prints.
     drop(io::stdout().write_all(greeting.as_bytes()));
+    info!(version = env!("CARGO_PKG_VERSION"), listen = %settings.listen, "serving");
+    notify(&[NotifyState::Ready]);
 
     let end = Notify::new();
     let twice = async {
         signals.next().await;
+        info!(drain = ?settings.limits.drain, "ending: calls under way are finished, new ones are not taken");
+        notify(&[NotifyState::Stopping]);
         end.notify_one();
         signals.next().await;
+        warn!("ending at once");
     };
     tokio::select! {
-        () = server.serve(Listeners { grpc: listener }, end.notified()) => {}
+        () = server.serve(listeners, end.notified()) => info!("ended"),
         () = twice => {}
         () = watch => {}
     }
     Ok(Status::Fine)
+}
+
+/// Tells systemd, where it started this process.
+fn notify(state: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(state) {
+        warn!(%error, "cannot notify the service manager");
+    }
 }
 
 /// How often the files of rulesets are looked at. Their contents are compared, which covers the renames of editors, the
@@ -118,14 +167,35 @@ async fn watch(catalog: Arc<Catalog>, mut hangup: Signal) {
         }
         let catalog = Arc::clone(&catalog);
         let outcomes = tokio::task::spawn_blocking(move || catalog.reload()).await;
-        for (name, outcome) in outcomes.unwrap_or_default() {
-            let (diagnostics, state) = match outcome {
-                Ok(warnings) => (warnings, "read again, and live"),
-                Err(faults) => (faults, "not replaced, the last good one stays live"),
-            };
-            rules::report(&diagnostics);
-            output::say(format_args!("ruleset {name}: {state}"));
+        for (ruleset, outcome) in outcomes.unwrap_or_default() {
+            tell(&ruleset, outcome);
         }
+    }
+}
+
+/// Logs what became of a ruleset whose files have changed.
+fn tell(ruleset: &str, outcome: Outcome) {
+    match outcome {
+        Outcome::Replaced { revision, diagnostics } => {
+            diagnostics.iter().for_each(|diagnostic| tell_diagnostic(ruleset, diagnostic));
+            info!(ruleset, revision, "the ruleset was read again, and is live");
+        }
+        Outcome::Refused { diagnostics } => {
+            diagnostics.iter().for_each(|diagnostic| tell_diagnostic(ruleset, diagnostic));
+            error!(ruleset, "the ruleset was not replaced, the last good one stays live");
+        }
+        Outcome::Lost { error } => {
+            warn!(ruleset, error, "the ruleset's files cannot be read, the last good one stays live");
+        }
+        Outcome::Found => info!(ruleset, "the ruleset's files can be read again, and are what is live"),
+    }
+}
+
+fn tell_diagnostic(ruleset: &str, diagnostic: &Diagnostic) {
+    let Diagnostic { code, severity, message, path, line, column, help, .. } = diagnostic;
+    match severity {
+        Severity::Error => error!(ruleset, code, path, line, column, help, "{message}"),
+        Severity::Warning => warn!(ruleset, code, path, line, column, help, "{message}"),
     }
 }
 
@@ -151,11 +221,12 @@ impl Signals {
     }
 }
 
-/// One fixed line with the address, then what is served and how to call it.
-fn greeting(address: SocketAddr, catalog: &Catalog) -> String {
+/// One fixed line with the addresses, then what is served and how to call it.
+fn greeting(listeners: &Listeners, catalog: &Catalog) -> io::Result<String> {
     const DOCUMENT: &str =
         r#"'{"document": {"text": "Cargo along the Middle Corridor grew by 40 percent."}}'"#;
     const CALL: &str = "geotopics.v1.ClassificationService/Classify";
+    let address = listeners.grpc.local_addr()?;
     let mut text = format!("geotopics {} serving gRPC on http://{address}\n\n", env!("CARGO_PKG_VERSION"));
     for (live, _) in catalog.all() {
         let (classifier, topics) = (&live.classifier, live.classifier.topics());
@@ -163,26 +234,10 @@ fn greeting(address: SocketAddr, catalog: &Catalog) -> String {
         let (topics, rules) = (output::count(topics.len(), "topic"), output::count(rules, "rule"));
         text += &format!("ruleset {} {}: {topics}, {rules}\n", live.name, classifier.version());
     }
-    text + "\nTry it:\n"
-        + &format!("  grpcurl -plaintext -d {DOCUMENT} {address} {CALL}\n")
-        + &format!(
-            "  buf curl --protocol grpc --http2-prior-knowledge -d {DOCUMENT} http://{address}/{CALL}\n"
-        )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_folder_may_bring_a_name() {
-        let named = |name: Option<&str>, dir: &str| {
-            Ok(Named { name: name.map(str::to_owned), dir: Some(dir.into()) })
-        };
-        assert_eq!(named_folder("rules"), named(None, "rules"));
-        assert_eq!(named_folder("live=rules/a"), named(Some("live"), "rules/a"));
-        assert_eq!(named_folder("live=a=b"), named(Some("live"), "a=b"));
-        assert_eq!(named_folder("./a=b"), named(None, "./a=b"));
-        assert!(named_folder("=rules").is_err());
-    }
+    text += "\nTry it:\n";
+    text += &format!("  grpcurl -plaintext -d {DOCUMENT} {address} {CALL}\n");
+    text += &format!(
+        "  buf curl --protocol grpc --http2-prior-knowledge -d {DOCUMENT} http://{address}/{CALL}\n"
+    );
+    Ok(text)
 }

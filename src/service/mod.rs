@@ -14,6 +14,7 @@
 //! question     documents, of a ruleset, under options: what classify asks the engine
 //! work         where a call computes: on its own task, or elsewhere if that takes long
 //! limits       how much is too much
+//! toml_file    a file that an operator writes: its faults with their places
 //! ```
 
 mod admission;
@@ -28,7 +29,9 @@ mod limits;
 mod question;
 mod rulesets;
 mod server;
+mod toml_file;
 mod work;
 
 pub use limits::Limits;
 pub use server::{Config, Listeners, Server};
+pub use toml_file::{Fault, TomlFile, meant, plain};
