@@ -37,6 +37,7 @@ mod proto {
                 ".google.rpc.BadRequest",
                 ".google.rpc.ErrorInfo",
                 ".google.rpc.LocalizedMessage",
+                ".google.rpc.RetryInfo",
                 ".google.rpc.Status",
             ])?;
 

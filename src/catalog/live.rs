@@ -92,13 +92,38 @@ pub enum Outcome {
         /// What is wrong with it.
         diagnostics: Vec<Diagnostic>,
     },
-    /// Its folder can no longer be read.
+    /// Its folder cannot be read.
     Lost {
         /// Why.
         error: String,
+        /// Whether that is new.
+        news: bool,
     },
-    /// Its folder can be read again, and holds what is live.
-    Found,
+    /// Its folder holds what was last tried.
+    Same {
+        /// Whether it could not be read the last time.
+        found: bool,
+    },
+}
+
+impl Outcome {
+    /// Whether anything is other than it was.
+    fn is_news(&self) -> bool {
+        match self {
+            Outcome::Replaced { .. } | Outcome::Refused { .. } => true,
+            Outcome::Lost { news, .. } => *news,
+            Outcome::Same { found } => *found,
+        }
+    }
+}
+
+/// Why the files of a ruleset are not read again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotRead {
+    /// No ruleset of this name is served.
+    Unknown,
+    /// It is the one inside this program, which has no files.
+    Inside,
 }
 
 impl Catalog {
@@ -140,9 +165,21 @@ impl Catalog {
 
     /// Reads the folders again whose files are not those that were last tried, and replaces their rulesets, each as
     /// [`Catalog::replace`] does. Returns what became of each by name; of one that is as it was, nothing.
-    pub fn reload(&self) -> Vec<(String, Outcome)> {
-        let again = |entry: &Entry| Some((entry.live.load().name.clone(), entry.reload()?));
+    pub fn reload_all(&self) -> Vec<(String, Outcome)> {
+        let again = |entry: &Entry| {
+            let outcome = entry.reload(entry.folder.as_deref()?);
+            outcome.is_news().then(|| (entry.live.load().name.clone(), outcome))
+        };
         self.entries.iter().filter_map(again).collect()
+    }
+
+    /// Reads the folder of one ruleset again, as [`Catalog::reload_all`] does.
+    ///
+    /// # Errors
+    /// When there is no such ruleset, or it has no folder.
+    pub fn reload(&self, name: &str) -> Result<Outcome, NotRead> {
+        let entry = self.entry(name).ok_or(NotRead::Unknown)?;
+        Ok(entry.reload(entry.folder.as_deref().ok_or(NotRead::Inside)?))
     }
 
     fn entry(&self, name: &str) -> Option<&Entry> {
@@ -159,27 +196,26 @@ impl Entry {
         self.tried.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn reload(&self) -> Option<Outcome> {
-        let folder = self.folder.as_deref()?;
+    fn reload(&self, folder: &Path) -> Outcome {
         let mut tried = self.tried();
         let sources = match load(folder) {
             Ok(sources) => sources,
             Err(error) => {
-                let known = std::mem::replace(&mut tried.lost, true);
-                return (!known).then(|| Outcome::Lost { error: error.to_string() });
+                let news = !std::mem::replace(&mut tried.lost, true);
+                return Outcome::Lost { error: error.to_string(), news };
             }
         };
-        let lost = std::mem::take(&mut tried.lost);
+        let found = std::mem::take(&mut tried.lost);
         if tried.revision == Ruleset::revision_of(&sources) {
-            return lost.then_some(Outcome::Found);
+            return Outcome::Same { found };
         }
-        Some(match self.replace(&mut tried, &sources) {
+        match self.replace(&mut tried, &sources) {
             Ok(diagnostics) => {
                 let revision = self.live.load().classifier.revision().to_owned();
                 Outcome::Replaced { revision, diagnostics: inside(folder, diagnostics) }
             }
             Err(diagnostics) => Outcome::Refused { diagnostics: inside(folder, diagnostics) },
-        })
+        }
     }
 
     fn replace(&self, tried: &mut Tried, sources: &[Source]) -> Replaced {

@@ -8,5 +8,5 @@ mod live;
 mod load;
 
 pub use check::Checked;
-pub use live::{Catalog, Live, NameTaken, NotServed, Outcome};
+pub use live::{Catalog, Live, NameTaken, NotRead, NotServed, Outcome};
 pub use load::{LoadError, embedded, load};

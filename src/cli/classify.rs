@@ -1,5 +1,6 @@
 //! `geotopics classify`.
 
+use super::connect::Access;
 use super::input::{Batch, Fault, Inputs};
 use super::output::{self, Failure, Format, Paint, Status, count};
 use super::record::Record;
@@ -32,6 +33,9 @@ pub(super) struct Args {
     /// Let a running server classify, such as http://127.0.0.1:50051
     #[arg(long, value_name = "URL", conflicts_with = "dir")]
     server: Option<String>,
+
+    #[command(flatten)]
+    access: Access,
 
     /// The server's ruleset of this name; its default one without it
     #[arg(long, value_name = "NAME", requires = "server")]
@@ -78,7 +82,7 @@ pub(super) fn run(args: Args) -> Result<Status, Failure> {
     let view = View { format: args.format, paint: Paint { colour: output::colour_on_stdout() } };
     let mut tally = Tally::default();
     match args.server {
-        Some(url) => remote::classify(&url, options, args.inputs, view, &mut tally)?,
+        Some(url) => remote::classify(&url, &args.access, options, args.inputs, view, &mut tally)?,
         None => {
             let (_, classifier) = rules::load(args.rules.dir())?;
             in_process(classifier, options, args.inputs, view, &mut tally)?;

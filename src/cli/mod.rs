@@ -12,7 +12,9 @@ mod bench;
 mod check;
 mod classify;
 mod completions;
+mod connect;
 mod explain;
+mod health;
 mod init;
 mod input;
 mod log;
@@ -25,6 +27,7 @@ mod serve;
 mod settings;
 mod table;
 mod test;
+mod token;
 mod tree;
 
 use clap::{Parser, Subcommand};
@@ -51,6 +54,8 @@ enum Command {
     Check(check::Args),
     Test(test::Args),
     Bench(bench::Args),
+    Health(health::Args),
+    Token(token::Args),
     Init(init::Args),
     Completions(completions::Args),
 }
@@ -65,6 +70,8 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::Test(args) => test::run(&args),
         Command::Bench(args) => bench::run(&args),
+        Command::Health(args) => health::run(args),
+        Command::Token(args) => token::run(&args),
         Command::Init(args) => init::run(&args),
         Command::Completions(args) => completions::run(&args),
     };

@@ -1,6 +1,7 @@
 //! Classifying through a running server.
 
 use super::classify::{Tally, View, failed, joined, start};
+use super::connect::Access;
 use super::input::{Batch, Fault, Inputs};
 use super::output::{self, Failure};
 use super::record::Record;
@@ -14,7 +15,6 @@ use std::borrow::Cow;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
-use tonic::transport::{Channel, Endpoint};
 
 /// How many batches, and how many messages, may be on their way.
 const IN_FLIGHT: usize = 8;
@@ -40,6 +40,7 @@ struct Sent {
 /// Sends documents through one ClassifyStream, some batches ahead of their answers, and prints the answers in order.
 pub(super) fn classify(
     url: &str,
+    access: &Access,
     options: ClassifyOptions,
     inputs: Inputs,
     view: View,
@@ -49,7 +50,7 @@ pub(super) fn classify(
         .enable_all()
         .build()
         .map_err(|error| Failure::io("cannot start", &error))?;
-    let done = runtime.block_on(stream(url, options, inputs, view, tally));
+    let done = runtime.block_on(stream(url, access, options, inputs, view, tally));
     // The reader may be waiting for input that never comes.
     runtime.shutdown_background();
     done
@@ -57,14 +58,16 @@ pub(super) fn classify(
 
 async fn stream(
     url: &str,
+    access: &Access,
     options: ClassifyOptions,
     inputs: Inputs,
     view: View,
     tally: &mut Tally,
 ) -> Result<(), Failure> {
-    let refused = |status: Status| Failure::Message(format!("{url}: {}", status.message()));
-    let mut client =
-        ClassificationServiceClient::new(connect(url).await?).max_decoding_message_size(usize::MAX);
+    let refused =
+        |status: Status| Failure::Message(format!("{url}: {}", output::printable(status.message())));
+    let mut client = ClassificationServiceClient::new(access.connect(url, None).await?)
+        .max_decoding_message_size(usize::MAX);
     let (requests, outgoing) = mpsc::channel(IN_FLIGHT);
     let (batches, mut sent) = mpsc::channel(IN_FLIGHT);
     let reader = start(move || {
@@ -135,25 +138,6 @@ fn messages(documents: Vec<Document>) -> Vec<Vec<Document>> {
 fn too_large(record: &Record<'_>) -> Fault {
     let message = format!("the document is larger than the {DOCUMENT_BYTES} bytes that a server takes");
     Fault { document_id: record.id.to_string(), message }
-}
-
-async fn connect(url: &str) -> Result<Channel, Failure> {
-    let address = if url.contains("://") { url.to_owned() } else { format!("http://{url}") };
-    let endpoint =
-        Endpoint::from_shared(address).map_err(|error| Failure::Message(format!("{url}: {error}")))?;
-    endpoint
-        .connect()
-        .await
-        .map_err(|error| Failure::Message(format!("cannot reach {url}: {}", cause(&error))))
-}
-
-/// The innermost reason of an error, where the outer ones only say where it passed through.
-fn cause(error: &dyn std::error::Error) -> String {
-    let mut cause = error;
-    while let Some(inner) = cause.source() {
-        cause = inner;
-    }
-    output::reason(&cause.to_string()).to_owned()
 }
 
 fn message(record: Record<'_>) -> Document {

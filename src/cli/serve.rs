@@ -6,7 +6,7 @@ use super::rules;
 use super::settings::{LogFormat, Named, Resolved, Settings};
 use crate::catalog::{Catalog, Checked, Live, Outcome};
 use crate::rules::{Diagnostic, Severity};
-use crate::service::{Config, Limits, Listeners, Server};
+use crate::service::{Config, Limits, Listeners, Server, Tls, Tokens};
 use sd_notify::NotifyState;
 use std::io::{self, Write};
 use std::path::Path;
@@ -45,17 +45,41 @@ pub(super) fn run(args: &Args) -> Result<Status, Failure> {
     log::start(settings.log.as_deref().unwrap_or("info"), format, output::colour_on_stderr());
     let catalog = Arc::new(catalog(&settings.rules)?);
     let limits = limits(&settings);
-    let server = Server::new(Arc::clone(&catalog), Config { limits, slow_call: settings.slow_call })
+    let (tls, tokens) = (tls(&settings)?, tokens(&settings)?);
+    let config = Config { limits, tls: tls.clone(), tokens: tokens.clone(), slow_call: settings.slow_call };
+    let server = Server::new(Arc::clone(&catalog), config)
         .map_err(|error| Failure::Message(format!("cannot describe the calls: {error}")))?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .thread_name("geotopics")
         .enable_all()
         .build()
         .map_err(|error| Failure::io("cannot start", &error))?;
-    let served = runtime.block_on(serve(server, &catalog, &settings));
+    let files = Files { catalog, tls, tokens };
+    let served = runtime.block_on(serve(server, files, &settings));
     // Whatever is under way now had its time to finish.
     runtime.shutdown_background();
     served
+}
+
+fn tls(settings: &Settings) -> Result<Option<Arc<Tls>>, Failure> {
+    let Settings { tls_cert: Some(cert), tls_key: Some(key), client_ca, .. } = settings else {
+        return Ok(None);
+    };
+    let tls = Tls::load(cert, key, client_ca.as_deref());
+    tls.map(|tls| Some(Arc::new(tls))).map_err(|error| Failure::Message(error.to_string()))
+}
+
+fn tokens(settings: &Settings) -> Result<Option<Arc<Tokens>>, Failure> {
+    let Some(path) = &settings.tokens else { return Ok(None) };
+    let tokens = Tokens::load(path);
+    tokens.map(|tokens| Some(Arc::new(tokens))).map_err(|error| Failure::Message(error.to_string()))
+}
+
+/// What is read again when its files change.
+struct Files {
+    catalog: Arc<Catalog>,
+    tls: Option<Arc<Tls>>,
+    tokens: Option<Arc<Tokens>>,
 }
 
 /// Descriptors that are not for connections: files of rules, listeners, the runtime's own.
@@ -118,13 +142,13 @@ async fn listen(address: &str) -> Result<TcpListener, Failure> {
     })
 }
 
-async fn serve(server: Server, catalog: &Arc<Catalog>, settings: &Settings) -> Result<Status, Failure> {
+async fn serve(server: Server, files: Files, settings: &Settings) -> Result<Status, Failure> {
     let listeners = Listeners { grpc: listen(&settings.listen).await? };
     let greeting =
-        greeting(&listeners, catalog).map_err(|error| Failure::io("cannot tell the address", &error))?;
+        greeting(&listeners, &files).map_err(|error| Failure::io("cannot tell the address", &error))?;
     let cannot_wait = |error| Failure::io("cannot wait for signals", &error);
     let mut signals = Signals::new().map_err(cannot_wait)?;
-    let watch = watch(Arc::clone(catalog), signal(SignalKind::hangup()).map_err(cannot_wait)?);
+    let watch = watch(Arc::new(files), signal(SignalKind::hangup()).map_err(cannot_wait)?);
     // A server goes on where nobody reads what it prints.
     drop(io::stdout().write_all(greeting.as_bytes()));
     info!(version = env!("CARGO_PKG_VERSION"), listen = %settings.listen, "serving");
@@ -154,21 +178,39 @@ fn notify(state: &[NotifyState<'_>]) {
     }
 }
 
-/// How often the files of rulesets are looked at. Their contents are compared, which covers the renames of editors, the
-/// links that Kubernetes swaps, and network file systems, where notices of the system do not.
+/// How often files are looked at. Their contents are compared, which covers the renames of editors, the links that Kubernetes
+/// swaps, and network file systems, where notices of the system do not.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// Reads rulesets again when their files have changed, at once on SIGHUP, and says what became of them. Never ends.
-async fn watch(catalog: Arc<Catalog>, mut hangup: Signal) {
+/// Reads files again when they have changed, at once on SIGHUP, and says what became of them. Never ends.
+async fn watch(files: Arc<Files>, mut hangup: Signal) {
     loop {
         tokio::select! {
             () = tokio::time::sleep(LOOK) => {}
             _ = hangup.recv() => {}
         }
-        let catalog = Arc::clone(&catalog);
-        let outcomes = tokio::task::spawn_blocking(move || catalog.reload()).await;
-        for (ruleset, outcome) in outcomes.unwrap_or_default() {
+        let files = Arc::clone(&files);
+        // What cannot be told because of a panic was no change.
+        drop(tokio::task::spawn_blocking(move || files.look()).await);
+    }
+}
+
+impl Files {
+    fn look(&self) {
+        for (ruleset, outcome) in self.catalog.reload_all() {
             tell(&ruleset, outcome);
+        }
+        match self.tls.as_ref().and_then(|tls| tls.reload()) {
+            Some(Ok(())) => info!("the certificates were read again, and are live"),
+            Some(Err(error)) => {
+                error!(%error, "the certificates were not replaced, the last good ones stay live")
+            }
+            None => {}
+        }
+        match self.tokens.as_ref().and_then(|tokens| tokens.reload()) {
+            Some(Ok(tokens)) => info!(tokens, "the tokens were read again, and are live"),
+            Some(Err(error)) => error!(%error, "the tokens were not replaced, the last good ones stay live"),
+            None => {}
         }
     }
 }
@@ -184,10 +226,10 @@ fn tell(ruleset: &str, outcome: Outcome) {
             diagnostics.iter().for_each(|diagnostic| tell_diagnostic(ruleset, diagnostic));
             error!(ruleset, "the ruleset was not replaced, the last good one stays live");
         }
-        Outcome::Lost { error } => {
+        Outcome::Lost { error, .. } => {
             warn!(ruleset, error, "the ruleset's files cannot be read, the last good one stays live");
         }
-        Outcome::Found => info!(ruleset, "the ruleset's files can be read again, and are what is live"),
+        Outcome::Same { .. } => info!(ruleset, "the ruleset's files can be read again, and are as they were"),
     }
 }
 
@@ -222,17 +264,22 @@ impl Signals {
 }
 
 /// One fixed line with the addresses, then what is served and how to call it.
-fn greeting(listeners: &Listeners, catalog: &Catalog) -> io::Result<String> {
+fn greeting(listeners: &Listeners, files: &Files) -> io::Result<String> {
     const DOCUMENT: &str =
         r#"'{"document": {"text": "Cargo along the Middle Corridor grew by 40 percent."}}'"#;
     const CALL: &str = "geotopics.v1.ClassificationService/Classify";
     let address = listeners.grpc.local_addr()?;
-    let mut text = format!("geotopics {} serving gRPC on http://{address}\n\n", env!("CARGO_PKG_VERSION"));
-    for (live, _) in catalog.all() {
+    let scheme = if files.tls.is_some() { "https" } else { "http" };
+    let mut text =
+        format!("geotopics {} serving gRPC on {scheme}://{address}\n\n", env!("CARGO_PKG_VERSION"));
+    for (live, _) in files.catalog.all() {
         let (classifier, topics) = (&live.classifier, live.classifier.topics());
         let rules = topics.iter().map(|topic| topic.rules.len()).sum();
         let (topics, rules) = (output::count(topics.len(), "topic"), output::count(rules, "rule"));
         text += &format!("ruleset {} {}: {topics}, {rules}\n", live.name, classifier.version());
+    }
+    if files.tls.is_some() || files.tokens.is_some() {
+        return Ok(text);
     }
     text += "\nTry it:\n";
     text += &format!("  grpcurl -plaintext -d {DOCUMENT} {address} {CALL}\n");

@@ -11,7 +11,6 @@ use http::HeaderValue;
 use jiff::SignedDuration;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::fmt::Write;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -547,12 +546,12 @@ impl Resolved {
         let mut out = String::new();
         for (heading, settings) in &SETTINGS {
             let gap = if out.is_empty() { "" } else { "\n" };
-            let _ = writeln!(out, "{gap}# {heading}");
+            out += &format!("{gap}# {heading}\n");
             for Setting { name, default, takes, .. } in *settings {
                 let (values, place) = match self.given.get(name) {
                     Some(Given { values, place, .. }) => (values.clone(), place.as_str()),
                     None if default.is_empty() => {
-                        let _ = writeln!(out, "# {name} is not set");
+                        out += &format!("# {name} is not set\n");
                         continue;
                     }
                     None => (vec![(*default).to_owned()], "default"),
@@ -564,7 +563,7 @@ impl Resolved {
                     Takes::Switch => values.last().cloned().unwrap_or_default(),
                     Takes::One => quoted.last().cloned().unwrap_or_default(),
                 };
-                let _ = writeln!(out, "{name} = {value}  # {place}");
+                out += &format!("{name} = {value}  # {place}\n");
             }
         }
         out
@@ -689,11 +688,11 @@ mod tests {
     fn documentation() -> String {
         let mut out = String::new();
         for (heading, settings) in &SETTINGS {
-            let _ = writeln!(out, "\n### {heading}\n\n| setting | default | |\n|---|---|---|");
+            out += &format!("\n### {heading}\n\n| setting | default | |\n|---|---|---|\n");
             for Setting { name, value, default, help, .. } in *settings {
                 let default = if default.is_empty() { String::new() } else { format!("`{default}`") };
                 let value = value.replace('|', "\\|");
-                let _ = writeln!(out, "| `{name}` = {value} | {default} | {help} |");
+                out += &format!("| `{name}` = {value} | {default} | {help} |\n");
             }
         }
         out + "\n"

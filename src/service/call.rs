@@ -8,6 +8,7 @@
 use super::admission::{Admission, Client};
 use super::journal::Journal;
 use super::limits::Limits;
+use super::tokens::Token;
 use http::HeaderValue;
 use http::uri::PathAndQuery;
 use slab::Slab;
@@ -55,6 +56,7 @@ pub(super) struct About {
     pub(super) request_id: HeaderValue,
     pub(super) traceparent: Option<HeaderValue>,
     pub(super) client: IpAddr,
+    pub(super) token: Option<Arc<Token>>,
 }
 
 #[derive(Debug)]

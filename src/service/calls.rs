@@ -1,10 +1,12 @@
 //! What every call goes through before it is a call of the service, over gRPC, gRPC-Web and HTTP alike: who asks, is there room,
 //! how long may it take. What goes wrong here is answered in the manner of the call's protocol.
 
-use super::admission::Refusal;
+use super::admission::{Key, Refusal};
 use super::body::{Ending, Framing, RequestBody, ResponseBody};
 use super::call::{About, Call, End, Register};
 use super::connections::Connection;
+use super::tokens::Tokens;
+use crate::wire;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::Full;
@@ -16,15 +18,20 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 use tokio::time::timeout_at;
-use tonic::Status;
 use tonic::body::Body;
+use tonic::{Code, Status};
 use tower::Service;
+
+/// After so long a call that found no room may find some: by then most of those that took it are answered.
+const RETRY: Duration = Duration::from_millis(100);
 
 /// The service behind what every call goes through, for one connection.
 #[derive(Clone, Debug)]
 pub(super) struct Calls<S> {
     pub(super) service: S,
     pub(super) surface: Surface,
+    /// Who may call; everyone where there are none.
+    pub(super) tokens: Option<Arc<Tokens>>,
     pub(super) register: Arc<Register>,
     pub(super) connection: Arc<Connection>,
 }
@@ -85,34 +92,50 @@ impl<S> Calls<S> {
     /// A call that arrives, and whether it may go on.
     fn arrive(&self, head: &http::request::Parts, protocol: Protocol) -> (Arc<Call>, Result<(), Status>) {
         let Calls { register, connection, .. } = self;
+        let always = is_always_open(head.uri.path());
+        let deadline = deadline(&head.headers);
+        let checked = protocol.check(&head.method).and(deadline.clone().map(drop));
+        let token = match &self.tokens {
+            Some(tokens) if !always && head.method != Method::OPTIONS => {
+                tokens.authenticate(&head.headers).map(Some)
+            }
+            _ => Ok(None),
+        };
+        let client = match &token {
+            Ok(Some(token)) => register.admission.client(&Key::Token(token.name.clone())),
+            Ok(None) | Err(_) => Arc::clone(&connection.client),
+        };
+        let admitted = checked.and(token.clone()).and_then(|token| {
+            if always {
+                return Ok(());
+            }
+            register.admission.admit(&client).map_err(|refusal| self.shed(refusal))?;
+            // Only now, so that a call that finds no room costs its token nothing.
+            token.map_or(Ok(()), |token| token.admit()).inspect_err(|_| register.admission.leave(&client))
+        });
         let about = About {
             path: head.uri.path_and_query().cloned(),
             request_id: request_id(&head.headers),
             traceparent: head.headers.get("traceparent").cloned(),
             client: connection.address,
+            token: token.unwrap_or_default(),
         };
-        let deadline = deadline(&head.headers);
-        let checked = protocol.check(&head.method).and(deadline.clone().map(drop));
-        let always = is_always_open(head.uri.path());
-        let admitted = checked.and_then(|()| match always {
-            true => Ok(()),
-            false => register.admission.admit(&connection.client).map_err(|refusal| self.shed(refusal)),
-        });
-        let counted = !always && admitted.is_ok();
-        let client = counted.then(|| Arc::clone(&connection.client));
-        (Call::new(register, client, deadline.unwrap_or_default(), about), admitted)
+        let counted = (!always && admitted.is_ok()).then_some(client);
+        (Call::new(register, counted, deadline.unwrap_or_default(), about), admitted)
     }
 
     fn shed(&self, refusal: Refusal) -> Status {
         let limit = self.register.limits.calls;
-        Status::resource_exhausted(match refusal {
+        let (reason, message) = match refusal {
             Refusal::Full => {
-                format!("{limit} calls are under way, which is the limit (max_calls); try again")
+                ("OVERLOADED", format!("{limit} calls are under way, which is the limit (max_calls)"))
             }
-            Refusal::Share => format!(
-                "this client has its share of the {limit} calls that may be under way (max_calls); try again"
+            Refusal::Share => (
+                "CLIENT_SHARE",
+                format!("this client has its share of the {limit} calls that may be under way (max_calls)"),
             ),
-        })
+        };
+        wire::refusal(Code::ResourceExhausted, reason, message, Some(RETRY))
     }
 }
 

@@ -43,7 +43,8 @@ impl Journal {
 
     pub(super) fn write(&self, entry: &Entry<'_>) {
         let Entry { call, code, limit } = *entry;
-        let About { path, request_id, traceparent, client } = &call.about;
+        let About { path, request_id, traceparent, client, token } = &call.about;
+        let token = token.as_ref().map_or("", |token| &token.name);
         let duration = call.arrived.elapsed();
         let method = path.as_ref().map_or("", |path| path.path());
         let request_id = request_id.to_str().unwrap_or_default();
@@ -53,13 +54,13 @@ impl Journal {
         let ms = duration.as_secs_f64() * 1000.0;
         let (received, sent) = (call.received.load(Relaxed), call.sent.load(Relaxed));
         if code == Code::Ok && duration < self.slow {
-            debug!(method, ?code, ms, %client, request_id, trace_id, received, sent, "call");
+            debug!(method, ?code, ms, %client, token, request_id, trace_id, received, sent, "call");
         } else if enabled!(Level::INFO) && self.has_room() {
             let left_out = self.left_out.swap(0, Relaxed);
             if left_out > 0 {
                 info!(left_out, "calls that failed or were slow, beyond {LINES_A_SECOND} a second");
             }
-            info!(method, ?code, ms, %client, request_id, trace_id, limit, received, sent, "call");
+            info!(method, ?code, ms, %client, token, request_id, trace_id, limit, received, sent, "call");
         }
     }
 

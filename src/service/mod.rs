@@ -14,6 +14,8 @@
 //! question     documents, of a ruleset, under options: what classify asks the engine
 //! work         where a call computes: on its own task, or elsewhere if that takes long
 //! limits       how much is too much
+//! tls          certificates, read again when their files change
+//! tokens       who may call, and how often
 //! toml_file    a file that an operator writes: its faults with their places
 //! ```
 
@@ -29,9 +31,14 @@ mod limits;
 mod question;
 mod rulesets;
 mod server;
+mod tls;
+mod tokens;
 mod toml_file;
 mod work;
 
 pub use limits::Limits;
 pub use server::{Config, Listeners, Server};
+pub use tls::{Tls, TlsError};
+pub use tokens::{Role, Tokens, TokensError};
+pub(crate) use tokens::{expiry, hash};
 pub use toml_file::{Fault, TomlFile, meant, plain};

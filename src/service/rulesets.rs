@@ -4,8 +4,10 @@ use super::call::Call;
 use super::classify::results;
 use super::limits::Limits;
 use super::question::{Question, live};
+use super::tokens::Role;
 use super::work::Workers;
-use crate::catalog::{Catalog, Checked, Live};
+use crate::catalog::{Catalog, Checked, Live, NotRead, Outcome};
+use crate::engine::Scratch;
 use crate::rules::Diagnostic;
 use crate::wire::proto::geotopics::v1::ruleset_service_server::RulesetService;
 use crate::wire::v1::{
@@ -14,7 +16,7 @@ use crate::wire::v1::{
 };
 use crate::wire::{self, Fault, Options, Reason};
 use std::sync::Arc;
-use tonic::{Request, Response, Status};
+use tonic::{Code, Request, Response, Status};
 
 /// Tells of the rulesets of a catalog.
 #[derive(Clone, Debug)]
@@ -25,6 +27,12 @@ pub(super) struct Rulesets {
 }
 
 impl Rulesets {
+    /// What was wrong at the last replacement of a ruleset, if that failed.
+    fn last_faults(&self, name: &str) -> Vec<Diagnostic> {
+        let entry = self.catalog.all().find(|(live, _)| live.name == name);
+        entry.and_then(|(_, fault)| fault).map_or_else(Vec::new, |fault| fault.to_vec())
+    }
+
     fn rulesets(&self) -> Vec<Ruleset> {
         let rulesets = self.catalog.all().enumerate();
         rulesets.map(|(i, (live, fault))| wire::ruleset(&live, i == 0, faults(fault.as_deref()))).collect()
@@ -94,9 +102,42 @@ impl RulesetService for Rulesets {
         &self,
         request: Request<ReloadRulesetRequest>,
     ) -> Result<Response<ReloadRulesetResponse>, Status> {
-        let ReloadRulesetRequest { name: _ } = request.into_inner();
-        Err(Status::unimplemented(
-            "the files of rulesets are read again when they change, or when the server gets SIGHUP",
-        ))
+        let call = Call::of(&request)?;
+        call.check()?;
+        match &call.about.token {
+            Some(token) if token.role == Role::Admin => {}
+            Some(_) => return Err(forbidden("the role of the token is not admin")),
+            None => {
+                return Err(forbidden("it needs a token with the role admin, and the server has no tokens"));
+            }
+        }
+        let ReloadRulesetRequest { name } = request.into_inner();
+        let name = live(&self.catalog, "name", &name)?.name.clone();
+        let reload = {
+            let (catalog, name) = (Arc::clone(&self.catalog), name.clone());
+            move |_: &mut Scratch| catalog.reload(&name)
+        };
+        let failed = |why: String| wire::refusal(Code::FailedPrecondition, "NOT_READ", why, None);
+        let (changed, diagnostics) = match self.workers.run_long(reload).await? {
+            Ok(Outcome::Replaced { diagnostics, .. }) => (true, diagnostics),
+            Ok(Outcome::Refused { diagnostics }) => (false, diagnostics),
+            Ok(Outcome::Same { .. }) => (false, self.last_faults(&name)),
+            Ok(Outcome::Lost { error, .. }) => return Err(failed(error)),
+            Err(NotRead::Inside) => {
+                return Err(failed(format!(
+                    "ruleset {name} is the one inside the program, which has no files"
+                )));
+            }
+            Err(NotRead::Unknown) => return Err(failed(format!("ruleset {name} is no longer served"))),
+        };
+        Ok(Response::new(ReloadRulesetResponse {
+            ruleset: self.rulesets().into_iter().find(|ruleset| ruleset.name == name),
+            changed,
+            diagnostics: diagnostics.iter().map(wire::diagnostic).collect(),
+        }))
     }
+}
+
+fn forbidden(why: &str) -> Status {
+    wire::refusal(Code::PermissionDenied, "FORBIDDEN", format!("ReloadRuleset is not allowed: {why}"), None)
 }

@@ -12,6 +12,8 @@ use super::frames::Frames;
 use super::journal::Journal;
 use super::limits::Limits;
 use super::rulesets::Rulesets;
+use super::tls::Tls;
+use super::tokens::Tokens;
 use super::work::Workers;
 use crate::catalog::Catalog;
 use crate::wire::proto::DESCRIPTORS;
@@ -24,7 +26,9 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tonic::codec::CompressionEncoding;
@@ -54,6 +58,10 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 pub struct Config {
     /// How much is too much.
     pub limits: Limits,
+    /// Certificates, where connections are under TLS.
+    pub tls: Option<Arc<Tls>>,
+    /// Who may call; everyone where there are none, and then nobody may reload rulesets.
+    pub tokens: Option<Arc<Tokens>>,
     /// From which duration on a call stands in the log though it went well.
     pub slow_call: Duration,
 }
@@ -70,6 +78,8 @@ pub struct Listeners {
 pub struct Server {
     grpc: GrpcWebService<Routes>,
     health: HealthReporter,
+    tls: Option<Arc<Tls>>,
+    tokens: Option<Arc<Tokens>>,
     register: Arc<Register>,
     connections: Arc<Connections>,
     shutdown: CancellationToken,
@@ -82,7 +92,7 @@ impl Server {
     /// # Errors
     /// When the descriptors that reflection serves do not fit together, which no user can cause.
     pub fn new(catalog: Arc<Catalog>, config: Config) -> Result<Server, tonic_reflection::server::Error> {
-        let Config { limits, slow_call } = config;
+        let Config { limits, tls, tokens, slow_call } = config;
         let workers = Workers::new();
         let classification =
             Classification { catalog: Arc::clone(&catalog), limits, workers: workers.clone() };
@@ -111,6 +121,8 @@ impl Server {
         Ok(Server {
             grpc: GrpcWebLayer::new().layer(routes.prepare()),
             health,
+            tls,
+            tokens,
             register: Arc::new(Register::new(limits, Journal::new(slow_call))),
             connections: Arc::new(Connections::new(limits.connections)),
             shutdown: CancellationToken::new(),
@@ -131,10 +143,10 @@ impl Server {
         self.shutdown.cancel();
         self.tasks.close();
         let drain = self.register.limits.drain;
-        if tokio::time::timeout(drain, self.tasks.wait()).await.is_err() {
+        if timeout(drain, self.tasks.wait()).await.is_err() {
             self.register.end_waiting(End::Drain);
             // What is left after this is cut off when the runtime ends.
-            drop(tokio::time::timeout(LAST_WORDS, self.tasks.wait()).await);
+            drop(timeout(LAST_WORDS, self.tasks.wait()).await);
         }
     }
 
@@ -158,14 +170,17 @@ impl Server {
         let calls = Calls {
             service: self.grpc.clone(),
             surface: Surface::Grpc,
+            tokens: self.tokens.clone(),
             register: Arc::clone(register),
             connection: Arc::clone(&place.connection),
         };
-        let shutdown = self.shutdown.clone();
+        let (tls, shutdown) = (self.tls.clone(), self.shutdown.clone());
         self.tasks.spawn(async move {
-            let http = http(&limits, &place);
-            let io = TokioIo::new(Frames::new(socket, &limits));
-            place.serve(http.serve_connection(io, calls), &limits, &shutdown).await;
+            let Some(tls) = tls else { return speak(socket, calls, place, &limits, &shutdown).await };
+            // A handshake that fails is the client's affair.
+            if let Ok(Ok(socket)) = timeout(limits.handshake, tls.accept(socket)).await {
+                speak(socket, calls, place, &limits, &shutdown).await;
+            }
         });
     }
 
@@ -175,6 +190,19 @@ impl Server {
             self.health.set_service_status(service, status).await;
         }
     }
+}
+
+/// Speaks HTTP on a connection.
+async fn speak<IO: AsyncRead + AsyncWrite + Unpin + 'static>(
+    io: IO,
+    calls: Calls<GrpcWebService<Routes>>,
+    place: Place,
+    limits: &Limits,
+    shutdown: &CancellationToken,
+) {
+    let http = http(limits, &place);
+    let io = TokioIo::new(Frames::new(io, limits));
+    place.serve(http.serve_connection(io, calls), limits, shutdown).await;
 }
 
 /// Answers go out at once, and a client that takes nothing of them, or is gone, is noticed.

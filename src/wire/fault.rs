@@ -187,6 +187,6 @@ impl From<Fault> for tonic::Status {
     }
 }
 
-fn any<M: Message + Name>(message: &M) -> Any {
+pub(super) fn any<M: Message + Name>(message: &M) -> Any {
     Any { type_url: M::type_url(), value: message.encode_to_vec() }
 }

@@ -1,8 +1,8 @@
 //! Messages as JSON: their own snake_case names, plain numbers, every list present. pbjson generates it for all messages
 //! but for those that the JSON of protocol buffers treats apart, and for `Document`, whose text is bytes.
 
-use super::proto::google::protobuf::{Any, Timestamp};
-use super::proto::google::rpc::{BadRequest, ErrorInfo};
+use super::proto::google::protobuf::{Any, Duration, Timestamp};
+use super::proto::google::rpc::{BadRequest, ErrorInfo, RetryInfo};
 use super::v1::{ClassifyResult, Document, DocumentError, classify_result::Outcome, document::MetadataEntry};
 use bytes::Bytes;
 use prost::{Message, Name};
@@ -79,6 +79,24 @@ impl<'de> Deserialize<'de> for Timestamp {
     }
 }
 
+// google.protobuf.Duration: seconds with an `s` after them.
+
+impl Serialize for Duration {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let seconds = self.seconds as f64 + f64::from(self.nanos) / 1e9;
+        serializer.collect_str(&format_args!("{seconds}s"))
+    }
+}
+
+impl<'de> Deserialize<'de> for Duration {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let seconds = text.strip_suffix('s').and_then(|text| text.parse::<f64>().ok());
+        let seconds = seconds.ok_or_else(|| de::Error::custom("no duration such as \"1.5s\""))?;
+        Ok(Duration { seconds: seconds.trunc() as i64, nanos: (seconds.fract() * 1e9).round() as i32 })
+    }
+}
+
 // google.protobuf.Any: the fields of the message and its type.
 
 impl Serialize for Any {
@@ -90,6 +108,7 @@ impl Serialize for Any {
         let mut object = match &self.type_url {
             url if *url == BadRequest::type_url() => fields::<BadRequest, S::Error>(&self.value)?,
             url if *url == ErrorInfo::type_url() => fields::<ErrorInfo, S::Error>(&self.value)?,
+            url if *url == RetryInfo::type_url() => fields::<RetryInfo, S::Error>(&self.value)?,
             url => return Err(S::Error::custom(format!("no JSON for details of type {url}"))),
         };
         if let Value::Object(object) = &mut object {
@@ -114,6 +133,7 @@ impl<'de> Deserialize<'de> for Any {
         let value = match &type_url {
             url if *url == BadRequest::type_url() => encoded::<BadRequest, D::Error>(object)?,
             url if *url == ErrorInfo::type_url() => encoded::<ErrorInfo, D::Error>(object)?,
+            url if *url == RetryInfo::type_url() => encoded::<RetryInfo, D::Error>(object)?,
             url => return Err(de::Error::custom(format!("no JSON for details of type {url}"))),
         };
         Ok(Any { type_url, value })

@@ -6,6 +6,7 @@
 //! Classification, Explanation -> messages                      answer
 //! Live, Diagnostic            -> messages                      ruleset
 //! Fault               -> google.rpc.Status, tonic::Status      fault
+//! a call not answered -> tonic::Status                         refusal
 //! messages            -> JSON                                  json
 //! ```
 
@@ -14,6 +15,7 @@ mod fault;
 mod json;
 mod offsets;
 pub mod proto;
+mod refusal;
 mod request;
 mod ruleset;
 
@@ -21,5 +23,6 @@ pub use answer::Answers;
 pub use fault::{Fault, Quoted, Reason};
 pub use json::write_line;
 pub use proto::geotopics::v1;
+pub use refusal::refusal;
 pub use request::{Incoming, Options, SECONDS, Topics};
 pub use ruleset::{diagnostic, failed_example, ruleset, sources, topic};
