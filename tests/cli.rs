@@ -566,8 +566,9 @@ impl Drop for Server {
 
 #[test]
 fn a_server_gives_the_same_answers() {
-    let mut server =
-        Server(geotopics(&["serve", "--rules", RULES, "--listen", "127.0.0.1:0"]).spawn().unwrap());
+    let mut server = Server(
+        geotopics(&["serve", "--rules", RULES, "--listen", "127.0.0.1:0", "--http", "off"]).spawn().unwrap(),
+    );
     let mut greeting = String::new();
     BufReader::new(server.0.stdout.take().unwrap()).read_line(&mut greeting).unwrap();
     let url = greeting.split_whitespace().find(|word| word.starts_with("http://")).unwrap();

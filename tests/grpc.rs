@@ -92,7 +92,7 @@ impl Server {
             &[("ruleset.toml", RULESET), ("corridors.toml", CORRIDORS), ("a/sanctions.toml", SANCTIONS)],
         );
         let other = format!("other={}", folder.display());
-        let mut process = serve(&["--listen", "127.0.0.1:0", "--rules"])
+        let mut process = serve(&["--listen", "127.0.0.1:0", "--http", "off", "--rules"])
             .arg(&folder)
             .args(["--rules", &other])
             .spawn()

@@ -178,7 +178,7 @@ fn a_port_that_is_taken_is_told_in_a_line() {
     let address = taken.local_addr().unwrap().to_string();
     let (status, _, errors) = done(&mut serve(&["--listen", &address, "--http", "off", "--log", "warn"]));
     let expected = format!(
-        "geotopics: cannot listen on {address}: Address already in use; end what listens there, or choose another address\n"
+        "geotopics: cannot listen on {address} (listen): Address already in use; end what listens there, or choose another address\n"
     );
     assert_eq!((status, errors), (Some(2), expected));
 }

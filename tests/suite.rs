@@ -313,7 +313,7 @@ struct Server {
 impl Server {
     fn start() -> Server {
         let mut process = Command::new(env!("CARGO_BIN_EXE_geotopics"))
-            .args(["serve", "--listen", "127.0.0.1:0"])
+            .args(["serve", "--listen", "127.0.0.1:0", "--http", "off"])
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();

@@ -78,7 +78,7 @@ class GrpcTest(unittest.TestCase):
         modules, classification, rulesets = generate_stubs(folder.name)
         cls.classification, cls.document, cls.calls, cls.rulesets = modules
         program = os.environ.get("GEOTOPICS", str(ROOT / "target/debug/geotopics"))
-        cls.server = subprocess.Popen([program, "serve", "--listen", "127.0.0.1:0"], stdout=subprocess.PIPE, text=True)
+        cls.server = subprocess.Popen([program, "serve", "--listen", "127.0.0.1:0", "--http", "off"], stdout=subprocess.PIPE, text=True)
         cls.addClassCleanup(cls.stop)
         cls.address = cls.server.stdout.readline().strip().rpartition("http://")[2]
         cls.channel = grpc.insecure_channel(cls.address)

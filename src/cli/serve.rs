@@ -46,7 +46,13 @@ pub(super) fn run(args: &Args) -> Result<Status, Failure> {
     let catalog = Arc::new(catalog(&settings.rules)?);
     let limits = limits(&settings);
     let (tls, tokens) = (tls(&settings)?, tokens(&settings)?);
-    let config = Config { limits, tls: tls.clone(), tokens: tokens.clone(), slow_call: settings.slow_call };
+    let config = Config {
+        limits,
+        tls: tls.clone(),
+        tokens: tokens.clone(),
+        slow_call: settings.slow_call,
+        cors_origins: settings.cors_origins.clone(),
+    };
     let server = Server::new(Arc::clone(&catalog), config)
         .map_err(|error| Failure::Message(format!("cannot describe the calls: {error}")))?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -128,8 +134,8 @@ fn catalog(folders: &[Named]) -> Result<Catalog, Failure> {
     Ok(catalog)
 }
 
-/// Takes an address.
-async fn listen(address: &str) -> Result<TcpListener, Failure> {
+/// Takes the address of a setting.
+async fn listen(setting: &str, address: &str) -> Result<TcpListener, Failure> {
     TcpListener::bind(address).await.map_err(|error| {
         let advice = match error.kind() {
             io::ErrorKind::AddrInUse => "; end what listens there, or choose another address",
@@ -138,12 +144,20 @@ async fn listen(address: &str) -> Result<TcpListener, Failure> {
             _ => "",
         };
         let reason = output::reason(&error.to_string()).to_owned();
-        Failure::Message(format!("cannot listen on {address}: {reason}{advice}"))
+        Failure::Message(format!("cannot listen on {address} ({setting}): {reason}{advice}"))
     })
 }
 
 async fn serve(server: Server, files: Files, settings: &Settings) -> Result<Status, Failure> {
-    let listeners = Listeners { grpc: listen(&settings.listen).await? };
+    let optional = async |setting, address: &Option<String>| match address {
+        Some(address) => listen(setting, address).await.map(Some),
+        None => Ok(None),
+    };
+    let listeners = Listeners {
+        grpc: listen("listen", &settings.listen).await?,
+        http: optional("http", &settings.http).await?,
+        admin: optional("admin", &settings.admin).await?,
+    };
     let greeting =
         greeting(&listeners, &files).map_err(|error| Failure::io("cannot tell the address", &error))?;
     let cannot_wait = |error| Failure::io("cannot wait for signals", &error);
@@ -151,7 +165,8 @@ async fn serve(server: Server, files: Files, settings: &Settings) -> Result<Stat
     let watch = watch(Arc::new(files), signal(SignalKind::hangup()).map_err(cannot_wait)?);
     // A server goes on where nobody reads what it prints.
     drop(io::stdout().write_all(greeting.as_bytes()));
-    info!(version = env!("CARGO_PKG_VERSION"), listen = %settings.listen, "serving");
+    let [http, admin] = [&settings.http, &settings.admin].map(|address| address.as_deref().unwrap_or("off"));
+    info!(version = env!("CARGO_PKG_VERSION"), listen = settings.listen, http, admin, "serving");
     notify(&[NotifyState::Ready]);
 
     let end = Notify::new();
@@ -265,13 +280,17 @@ impl Signals {
 
 /// One fixed line with the addresses, then what is served and how to call it.
 fn greeting(listeners: &Listeners, files: &Files) -> io::Result<String> {
-    const DOCUMENT: &str =
-        r#"'{"document": {"text": "Cargo along the Middle Corridor grew by 40 percent."}}'"#;
-    const CALL: &str = "geotopics.v1.ClassificationService/Classify";
-    let address = listeners.grpc.local_addr()?;
     let scheme = if files.tls.is_some() { "https" } else { "http" };
-    let mut text =
-        format!("geotopics {} serving gRPC on {scheme}://{address}\n\n", env!("CARGO_PKG_VERSION"));
+    let url = |listener: &TcpListener| Ok::<_, io::Error>(format!("{scheme}://{}", listener.local_addr()?));
+    let optional = |listener: &Option<TcpListener>| listener.as_ref().map(url).transpose();
+    let (grpc, http, admin) =
+        (url(&listeners.grpc)?, optional(&listeners.http)?, optional(&listeners.admin)?);
+    let mut text = format!("geotopics {} serving gRPC on {grpc}", env!("CARGO_PKG_VERSION"));
+    let others = [("HTTP", &http), ("admin", &admin)];
+    for (what, url) in others.into_iter().filter_map(|(what, url)| Some((what, url.as_ref()?))) {
+        text += &format!(" and {what} on {url}");
+    }
+    text += "\n\n";
     for (live, _) in files.catalog.all() {
         let (classifier, topics) = (&live.classifier, live.classifier.topics());
         let rules = topics.iter().map(|topic| topic.rules.len()).sum();
@@ -281,10 +300,15 @@ fn greeting(listeners: &Listeners, files: &Files) -> io::Result<String> {
     if files.tls.is_some() || files.tokens.is_some() {
         return Ok(text);
     }
+    const DOCUMENT: &str =
+        r#"'{"document": {"text": "Cargo along the Middle Corridor grew by 40 percent."}}'"#;
     text += "\nTry it:\n";
-    text += &format!("  grpcurl -plaintext -d {DOCUMENT} {address} {CALL}\n");
-    text += &format!(
-        "  buf curl --protocol grpc --http2-prior-knowledge -d {DOCUMENT} http://{address}/{CALL}\n"
-    );
+    if let Some(http) = http {
+        text += &format!("  curl {http}/v1/classify -H content-type:application/json -d {DOCUMENT}\n");
+    }
+    let call = "geotopics.v1.ClassificationService/Classify";
+    let address = grpc.trim_start_matches("http://");
+    text += &format!("  grpcurl -plaintext -d {DOCUMENT} {address} {call}\n");
+    text += &format!("  buf curl --protocol grpc --http2-prior-knowledge -d {DOCUMENT} {grpc}/{call}\n");
     Ok(text)
 }

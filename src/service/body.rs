@@ -260,6 +260,10 @@ impl http_body::Body for ResponseBody {
         call.sends();
         let part = this.rest.split_to(PART.min(this.rest.len()));
         call.sent.fetch_add(part.len(), Relaxed);
+        if !this.grpc && this.is_end_stream() {
+            // Nobody asks for what comes after that.
+            this.ending.code.get_or_insert(Code::Ok);
+        }
         Poll::Ready(Some(Ok(Frame::data(part))))
     }
 
@@ -295,7 +299,7 @@ impl Ending {
 
     /// The answer, which ends the call when it is sent.
     pub(super) fn answer(mut self, protocol: Protocol, answer: Response<Body>) -> Response<ResponseBody> {
-        self.code = code(answer.headers());
+        self.code = code(answer.headers()).or_else(|| answer.extensions().get().copied());
         let mut answer = answer.map(|inner| ResponseBody {
             inner,
             rest: Bytes::new(),
@@ -317,7 +321,7 @@ impl Drop for Ending {
         connection.ends();
         let ended = call.ended().map(|end| (end.limit(), end.status(call.limits()).code()));
         let (limit, ended) = ended.map_or(("", None), |(limit, code)| (limit, Some(code)));
-        call.journal().write(&Entry { call, code: code.or(ended).unwrap_or(Code::Cancelled), limit });
+        call.journal().write(&Entry { call, code: ended.or(*code).unwrap_or(Code::Cancelled), limit });
     }
 }
 

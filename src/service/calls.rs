@@ -5,11 +5,12 @@ use super::admission::{Key, Refusal};
 use super::body::{Ending, Framing, RequestBody, ResponseBody};
 use super::call::{About, Call, End, Register};
 use super::connections::Connection;
+use super::http::problem;
 use super::tokens::Tokens;
 use crate::wire;
-use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use http::{Method, Request, Response, StatusCode};
-use http_body_util::Full;
+use ::http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use ::http::request::Parts;
+use ::http::{Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use std::convert::Infallible;
 use std::future::ready;
@@ -21,15 +22,25 @@ use tokio::time::timeout_at;
 use tonic::body::Body;
 use tonic::{Code, Status};
 use tower::Service;
+use tower::util::BoxCloneSyncService;
 
 /// After so long a call that found no room may find some: by then most of those that took it are answered.
 const RETRY: Duration = Duration::from_millis(100);
 
-/// The service behind what every call goes through, for one connection.
+/// What an address for gRPC says to all else.
+const NO_GRPC: &str =
+    "this address takes gRPC: POST with content-type application/grpc; JSON over HTTP has its own (--http)";
+
+/// What answers calls that have come so far.
+pub(super) type Answering = BoxCloneSyncService<Request<Body>, Response<Body>, Infallible>;
+
+/// What every call goes through, and what answers it then, for one connection.
 #[derive(Clone, Debug)]
-pub(super) struct Calls<S> {
-    pub(super) service: S,
+pub(super) struct Calls {
+    pub(super) service: Answering,
     pub(super) surface: Surface,
+    /// Whether browsers may ask what they may call.
+    pub(super) cors: bool,
     /// Who may call; everyone where there are none.
     pub(super) tokens: Option<Arc<Tokens>>,
     pub(super) register: Arc<Register>,
@@ -41,16 +52,16 @@ pub(super) struct Calls<S> {
 pub(super) enum Surface {
     /// gRPC and gRPC-Web.
     Grpc,
+    /// JSON over HTTP, health and metrics.
+    Http,
+    /// Health and metrics.
+    Admin,
 }
 
 /// An answer that is on its way.
 pub(super) type Answer = Pin<Box<dyn Future<Output = Result<Response<ResponseBody>, Infallible>> + Send>>;
 
-impl<S> hyper::service::Service<Request<Incoming>> for Calls<S>
-where
-    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone + Send + 'static,
-    S::Future: Send,
-{
+impl hyper::service::Service<Request<Incoming>> for Calls {
     type Response = Response<ResponseBody>;
     type Error = Infallible;
     type Future = Answer;
@@ -61,11 +72,13 @@ where
         let (call, admitted) = self.arrive(&head, protocol);
         self.connection.starts(&call);
         let ending = Ending::new(Arc::clone(&call), Arc::clone(&self.connection));
-        if self.surface == Surface::Grpc && protocol == Protocol::Http && head.method != Method::OPTIONS {
-            return Box::pin(ready(Ok(ending.answer(protocol, no_grpc()))));
-        }
         if let Err(status) = admitted {
-            return Box::pin(ready(Ok(ending.answer(protocol, protocol.refusal(&status)))));
+            let mut answer = protocol.refusal(&status);
+            if protocol == Protocol::Http && status.code() == Code::Unimplemented {
+                // As gRPC wants to be told of what is no gRPC.
+                *answer.status_mut() = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+            }
+            return Box::pin(ready(Ok(ending.answer(protocol, answer))));
         }
         head.extensions.insert(Arc::clone(&call));
         let framing = protocol.framing(head.uri.path());
@@ -88,17 +101,18 @@ where
     }
 }
 
-impl<S> Calls<S> {
+impl Calls {
     /// A call that arrives, and whether it may go on.
-    fn arrive(&self, head: &http::request::Parts, protocol: Protocol) -> (Arc<Call>, Result<(), Status>) {
+    fn arrive(&self, head: &Parts, protocol: Protocol) -> (Arc<Call>, Result<(), Status>) {
         let Calls { register, connection, .. } = self;
-        let always = is_always_open(head.uri.path());
+        let preflight = self.cors && protocol == Protocol::Http && head.method == Method::OPTIONS;
+        let open = is_health(head.uri.path());
+        // Whoever looks after a busy server shall not be misled.
+        let always = open || head.uri.path() == "/metrics";
         let deadline = deadline(&head.headers);
-        let checked = protocol.check(&head.method).and(deadline.clone().map(drop));
+        let checked = self.check(protocol, &head.method, preflight).and(deadline.clone().map(drop));
         let token = match &self.tokens {
-            Some(tokens) if !always && head.method != Method::OPTIONS => {
-                tokens.authenticate(&head.headers).map(Some)
-            }
+            Some(tokens) if !open && !preflight => tokens.authenticate(&head.headers).map(Some),
             _ => Ok(None),
         };
         let client = match &token {
@@ -124,6 +138,20 @@ impl<S> Calls<S> {
         (Call::new(register, counted, deadline.unwrap_or_default(), about), admitted)
     }
 
+    /// Whether a call is one that this address takes.
+    fn check(&self, protocol: Protocol, method: &Method, preflight: bool) -> Result<(), Status> {
+        match (self.surface, protocol) {
+            (Surface::Grpc, Protocol::Http) if !preflight => Err(Status::unimplemented(NO_GRPC)),
+            (Surface::Http | Surface::Admin, Protocol::Grpc | Protocol::GrpcWeb) => {
+                Err(Status::unimplemented("this address takes no gRPC, which has its own"))
+            }
+            (Surface::Grpc, Protocol::Grpc | Protocol::GrpcWeb) if *method != Method::POST => {
+                Err(Status::invalid_argument(format!("{method} is no method of gRPC, which is POST")))
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn shed(&self, refusal: Refusal) -> Status {
         let limit = self.register.limits.calls;
         let (reason, message) = match refusal {
@@ -139,18 +167,9 @@ impl<S> Calls<S> {
     }
 }
 
-/// The answer to what is no gRPC, where nothing else is taken: as the protocol has it, status 415.
-fn no_grpc() -> Response<Body> {
-    let mut answer =
-        Response::new(Body::new(Full::from("This address takes gRPC: content-type application/grpc.\n")));
-    *answer.status_mut() = StatusCode::UNSUPPORTED_MEDIA_TYPE;
-    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
-    answer
-}
-
-/// Whether a path is answered however busy the server is, so that whoever looks after it is not misled.
-fn is_always_open(path: &str) -> bool {
-    path.starts_with("/grpc.health.v1.Health/") || matches!(path, "/livez" | "/readyz" | "/metrics")
+/// What is open to everyone however busy the server is.
+fn is_health(path: &str) -> bool {
+    path.starts_with("/grpc.health.v1.Health/") || matches!(path, "/livez" | "/readyz")
 }
 
 /// How a call and its answer are written.
@@ -172,13 +191,6 @@ impl Protocol {
         }
     }
 
-    fn check(self, method: &Method) -> Result<(), Status> {
-        if self == Protocol::Http || *method == Method::POST {
-            return Ok(());
-        }
-        Err(Status::invalid_argument(format!("{method} is no method of gRPC, which is POST")))
-    }
-
     fn framing(self, path: &str) -> Framing {
         match self {
             Protocol::Grpc
@@ -194,6 +206,9 @@ impl Protocol {
 
     /// The answer that is nothing but a status.
     fn refusal(self, status: &Status) -> Response<Body> {
+        if self == Protocol::Http {
+            return problem(status).map(Body::new);
+        }
         let mut answer = status.clone().into_http::<Body>();
         if self == Protocol::GrpcWeb {
             let kind = HeaderValue::from_static("application/grpc-web+proto");

@@ -27,7 +27,7 @@ pub(super) struct Classification {
 }
 
 impl Classification {
-    fn question(&self, options: Option<ClassifyOptions>) -> Result<Question, Fault> {
+    pub(super) fn question(&self, options: Option<ClassifyOptions>) -> Result<Question, Fault> {
         Question::new(&self.catalog, options.unwrap_or_default()).map_err(|fault| fault.within("options"))
     }
 
@@ -51,11 +51,16 @@ impl Classification {
         documents: Vec<Document>,
     ) -> Result<Vec<ClassifyResult>, Status> {
         self.limits.check_documents(documents.len())?;
-        results(&self.workers, call, &self.limits, question, documents).await
+        results(&self.workers, call, &self.limits, question, documents, in_list).await
     }
 }
 
-/// What became of each document: a bad one fails alone. Other calls have their turn now and then between two documents, and there
+/// Where a document of a message stands.
+pub(super) fn in_list(i: usize) -> String {
+    format!("documents[{i}]")
+}
+
+/// What became of each document: a bad one fails alone, by a fault at its `place`. Other calls have their turn now and then between two documents, and there
 /// the call ends when nobody waits for its answer any more.
 pub(super) async fn results(
     workers: &Workers,
@@ -63,6 +68,7 @@ pub(super) async fn results(
     limits: &Limits,
     question: &Question,
     documents: Vec<Document>,
+    place: impl Fn(usize) -> String,
 ) -> Result<Vec<ClassifyResult>, Status> {
     let mut results = Vec::with_capacity(documents.len());
     let mut turn = Turn::default();
@@ -73,20 +79,17 @@ pub(super) async fn results(
             call.check()?;
         }
         let question = question.clone();
-        results.push(match limits.check_document(bytes) {
+        let (document, answer) = match limits.check_document(bytes) {
             Ok(()) => {
-                workers
-                    .run(bytes, move |scratch| {
-                        let answer = question.classification(&document, scratch);
-                        answer.map_or_else(
-                            |fault| fault.within(&format!("documents[{i}]")).result(&document),
-                            Into::into,
-                        )
-                    })
-                    .await?
+                let classify = move |scratch: &mut _| {
+                    let answer = question.classification(&document, scratch);
+                    (document, answer)
+                };
+                workers.run(bytes, classify).await?
             }
-            Err(fault) => fault.within(&format!("documents[{i}]")).result(&document),
-        });
+            Err(fault) => (document, Err(fault)),
+        };
+        results.push(answer.map_or_else(|fault| fault.within(&place(i)).result(&document), Into::into));
     }
     Ok(results)
 }

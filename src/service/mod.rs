@@ -11,6 +11,7 @@
 //! journal      the line of the log that a call ends with
 //! classify     ClassificationService
 //! rulesets     RulesetService
+//! http         JSON over HTTP: the same calls
 //! question     documents, of a ruleset, under options: what classify asks the engine
 //! work         where a call computes: on its own task, or elsewhere if that takes long
 //! limits       how much is too much
@@ -26,6 +27,7 @@ mod calls;
 mod classify;
 mod connections;
 mod frames;
+mod http;
 mod journal;
 mod limits;
 mod question;

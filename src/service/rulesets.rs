@@ -1,7 +1,7 @@
 //! The calls about rulesets.
 
 use super::call::Call;
-use super::classify::results;
+use super::classify::{in_list, results};
 use super::limits::Limits;
 use super::question::{Question, live};
 use super::tokens::Role;
@@ -86,7 +86,7 @@ impl RulesetService for Rulesets {
             Some(classifier) => {
                 let live = Arc::new(Live::new(classifier.name().to_owned(), classifier));
                 let question = Question::of(live, options).map_err(|fault| fault.within("options"))?;
-                results(&self.workers, &call, &self.limits, &question, documents).await?
+                results(&self.workers, &call, &self.limits, &question, documents, in_list).await?
             }
             None => Vec::new(),
         };

@@ -1,14 +1,15 @@
-//! Sockets to calls.
+//! Sockets to calls, of up to three addresses: gRPC, HTTP, and health and metrics alone.
 //!
 //! The accept loop is our own, on hyper-util and tonic's `Routes`: tonic's `Server` gives no hold on single connections,
 //! which limits, TLS with certificates that change, and a way out with a deadline need.
 
 use super::admission::Key;
 use super::call::{End, Register};
-use super::calls::{Calls, Surface};
+use super::calls::{Answering, Calls, Surface};
 use super::classify::Classification;
 use super::connections::{Connections, Place, Streams};
 use super::frames::Frames;
+use super::http::{self, Api};
 use super::journal::Journal;
 use super::limits::Limits;
 use super::rulesets::Rulesets;
@@ -19,9 +20,13 @@ use crate::catalog::Catalog;
 use crate::wire::proto::DESCRIPTORS;
 use crate::wire::proto::geotopics::v1::classification_service_server::ClassificationServiceServer;
 use crate::wire::proto::geotopics::v1::ruleset_service_server::RulesetServiceServer;
+use ::http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue};
+use ::http::{Method, Response};
+use axum::Router;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use socket2::SockRef;
+use std::future::pending;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -31,13 +36,16 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tonic::body::Body;
 use tonic::codec::CompressionEncoding;
 use tonic::server::NamedService;
 use tonic::service::Routes;
 use tonic_health::ServingStatus;
 use tonic_health::server::{HealthReporter, health_reporter};
-use tonic_web::{GrpcWebLayer, GrpcWebService};
-use tower::Layer;
+use tonic_web::GrpcWebLayer;
+use tower::ServiceBuilder;
+use tower::util::BoxCloneSyncService;
+use tower_http::cors::{AllowOrigin, CorsLayer};
 
 /// Larger frames than HTTP/2's 16 kB: a batch or a long article is one frame instead of many (measured: 13 to 19 % less CPU
 /// time an article).
@@ -46,6 +54,9 @@ const FRAME_BYTES: u32 = 128 << 10;
 /// What a client may send on a stream before it is read. The window of a connection is that of all its calls together, so
 /// that calls which are not read from, because nobody takes their answers, cannot hold up the others.
 const STREAM_WINDOW: u32 = 256 << 10;
+
+/// For how long a browser may remember what may be called.
+const PREFLIGHT: Duration = Duration::from_secs(3600);
 
 /// How long to wait after a failed accept: it fails for want of descriptors, and would fail again at once.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -64,6 +75,8 @@ pub struct Config {
     pub tokens: Option<Arc<Tokens>>,
     /// From which duration on a call stands in the log though it went well.
     pub slow_call: Duration,
+    /// The origins whose pages may call from a browser; `*` is any.
+    pub cors_origins: Vec<HeaderValue>,
 }
 
 /// Where a server listens.
@@ -71,12 +84,19 @@ pub struct Config {
 pub struct Listeners {
     /// For gRPC and gRPC-Web.
     pub grpc: TcpListener,
+    /// For JSON over HTTP, health and metrics.
+    pub http: Option<TcpListener>,
+    /// For health and metrics alone, where nobody needs a token.
+    pub admin: Option<TcpListener>,
 }
 
-/// Serves the calls of a catalog: gRPC over HTTP/2, and gRPC-Web over HTTP/1.1 or HTTP/2.
+/// Serves the calls of a catalog: gRPC over HTTP/2, gRPC-Web and JSON over HTTP/1.1 or HTTP/2.
 #[derive(Debug)]
 pub struct Server {
-    grpc: GrpcWebService<Routes>,
+    grpc: Answering,
+    http: Answering,
+    admin: Answering,
+    cors: bool,
     health: HealthReporter,
     tls: Option<Arc<Tls>>,
     tokens: Option<Arc<Tokens>>,
@@ -92,7 +112,7 @@ impl Server {
     /// # Errors
     /// When the descriptors that reflection serves do not fit together, which no user can cause.
     pub fn new(catalog: Arc<Catalog>, config: Config) -> Result<Server, tonic_reflection::server::Error> {
-        let Config { limits, tls, tokens, slow_call } = config;
+        let Config { limits, tls, tokens, slow_call, cors_origins } = config;
         let workers = Workers::new();
         let classification =
             Classification { catalog: Arc::clone(&catalog), limits, workers: workers.clone() };
@@ -113,19 +133,27 @@ impl Server {
                     .send_compressed(CompressionEncoding::Zstd)
             };
         }
-        let routes = Routes::new(service!(ClassificationServiceServer::new(classification)))
-            .add_service(service!(RulesetServiceServer::new(rulesets)))
+        let routes = Routes::new(service!(ClassificationServiceServer::new(classification.clone())))
+            .add_service(service!(RulesetServiceServer::new(rulesets.clone())))
             .add_service(health_service)
             .add_service(reflection().build_v1()?)
             .add_service(reflection().build_v1alpha()?);
+        let shutdown = CancellationToken::new();
+        let life = http::life(shutdown.clone());
+        let api = http::calls(Api { classification, rulesets, limits });
+        let cors = cors(cors_origins);
+        let grpc = ServiceBuilder::new().option_layer(cors.clone()).layer(GrpcWebLayer::new());
         Ok(Server {
-            grpc: GrpcWebLayer::new().layer(routes.prepare()),
+            grpc: BoxCloneSyncService::new(grpc.service(routes.prepare())),
+            http: router(http::complete(api.merge(life.clone())), cors.clone()),
+            admin: router(http::complete(life), None),
+            cors: cors.is_some(),
             health,
             tls,
             tokens,
             register: Arc::new(Register::new(limits, Journal::new(slow_call))),
             connections: Arc::new(Connections::new(limits.connections)),
-            shutdown: CancellationToken::new(),
+            shutdown,
             tasks: TaskTracker::new(),
         })
     }
@@ -133,12 +161,14 @@ impl Server {
     /// Serves until `end`, then takes no new connections and calls, and gives those under way some time to finish.
     pub async fn serve(self, listeners: Listeners, end: impl Future<Output = ()>) {
         self.report(ServingStatus::Serving).await;
-        let Listeners { grpc } = listeners;
+        let Listeners { grpc, http, admin } = listeners;
         tokio::select! {
-            () = self.accept(&grpc) => {}
+            () = self.accept(Some(&grpc), Surface::Grpc) => {}
+            () = self.accept(http.as_ref(), Surface::Http) => {}
+            () = self.accept(admin.as_ref(), Surface::Admin) => {}
             () = end => {}
         }
-        drop(grpc);
+        drop((grpc, http, admin));
         self.report(ServingStatus::NotServing).await;
         self.shutdown.cancel();
         self.tasks.close();
@@ -150,16 +180,17 @@ impl Server {
         }
     }
 
-    async fn accept(&self, listener: &TcpListener) {
+    async fn accept(&self, listener: Option<&TcpListener>, surface: Surface) {
+        let Some(listener) = listener else { return pending().await };
         loop {
             match listener.accept().await {
-                Ok((socket, address)) => self.connect(socket, address),
+                Ok((socket, address)) => self.connect(socket, address, surface),
                 Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
             }
         }
     }
 
-    fn connect(&self, socket: TcpStream, address: SocketAddr) {
+    fn connect(&self, socket: TcpStream, address: SocketAddr, surface: Surface) {
         let Server { register, connections, .. } = self;
         let limits = register.limits;
         let client = register.admission.client(&Key::address(address.ip()));
@@ -167,10 +198,16 @@ impl Server {
         if prepared(&socket, &limits).is_err() {
             return;
         }
+        let (service, tokens) = match surface {
+            Surface::Grpc => (&self.grpc, self.tokens.clone()),
+            Surface::Http => (&self.http, self.tokens.clone()),
+            Surface::Admin => (&self.admin, None),
+        };
         let calls = Calls {
-            service: self.grpc.clone(),
-            surface: Surface::Grpc,
-            tokens: self.tokens.clone(),
+            service: service.clone(),
+            surface,
+            cors: self.cors,
+            tokens,
             register: Arc::clone(register),
             connection: Arc::clone(&place.connection),
         };
@@ -192,15 +229,42 @@ impl Server {
     }
 }
 
+/// Pages of these origins may call, and read what a call says beside its answer; no others where there are none.
+fn cors(origins: Vec<HeaderValue>) -> Option<CorsLayer> {
+    let any = origins.iter().any(|origin| origin == "*");
+    let told = ["grpc-status", "grpc-message", "grpc-status-details-bin", "retry-after", "x-request-id"];
+    let taken = ["grpc-timeout", "traceparent", "x-grpc-web", "x-request-id", "x-user-agent"];
+    (!origins.is_empty()).then(|| {
+        CorsLayer::new()
+            .allow_origin(if any { AllowOrigin::any() } else { AllowOrigin::list(origins) })
+            .allow_methods([Method::GET, Method::POST])
+            .allow_headers(
+                taken
+                    .map(HeaderName::from_static)
+                    .into_iter()
+                    .chain([AUTHORIZATION, CONTENT_TYPE])
+                    .collect::<Vec<_>>(),
+            )
+            .expose_headers(told.map(HeaderName::from_static))
+            .max_age(PREFLIGHT)
+    })
+}
+
+fn router(router: Router, cors: Option<CorsLayer>) -> Answering {
+    let layers =
+        ServiceBuilder::new().option_layer(cors).map_response(|answer: Response<_>| answer.map(Body::new));
+    BoxCloneSyncService::new(layers.service(router))
+}
+
 /// Speaks HTTP on a connection.
 async fn speak<IO: AsyncRead + AsyncWrite + Unpin + 'static>(
     io: IO,
-    calls: Calls<GrpcWebService<Routes>>,
+    calls: Calls,
     place: Place,
     limits: &Limits,
     shutdown: &CancellationToken,
 ) {
-    let http = http(limits, &place);
+    let http = hyper(limits, &place);
     let io = TokioIo::new(Frames::new(io, limits));
     place.serve(http.serve_connection(io, calls), limits, shutdown).await;
 }
@@ -211,7 +275,7 @@ fn prepared(socket: &TcpStream, limits: &Limits) -> io::Result<()> {
     SockRef::from(socket).set_tcp_user_timeout(Some(limits.stall))
 }
 
-fn http(limits: &Limits, place: &Place) -> Builder<Streams> {
+fn hyper(limits: &Limits, place: &Place) -> Builder<Streams> {
     let streams = Streams { connection: Arc::clone(&place.connection), stall: limits.stall };
     let mut builder = Builder::new(streams);
     builder.http1().timer(TokioTimer::new()).header_read_timeout(limits.receive);

@@ -53,6 +53,8 @@ impl fmt::Display for Quoted<'_> {
 pub enum Reason {
     /// `INVALID_DOCUMENT`: a field of a document is not what it must be.
     InvalidDocument,
+    /// `INVALID_MESSAGE`: a body of HTTP that is no JSON, or not that of its message.
+    InvalidMessage,
     /// `INVALID_OPTIONS`: an option is out of range, or names a topic that is not there.
     InvalidOptions,
     /// `UNKNOWN_RULESET`: no ruleset of this name is served.
@@ -69,6 +71,7 @@ impl Reason {
     fn name(self) -> &'static str {
         match self {
             Reason::InvalidDocument => "INVALID_DOCUMENT",
+            Reason::InvalidMessage => "INVALID_MESSAGE",
             Reason::InvalidOptions => "INVALID_OPTIONS",
             Reason::UnknownRuleset => "UNKNOWN_RULESET",
             Reason::DocumentTooLarge => "DOCUMENT_TOO_LARGE",
@@ -81,6 +84,7 @@ impl Reason {
         match self {
             Reason::UnknownRuleset => Code::NotFound,
             Reason::InvalidDocument
+            | Reason::InvalidMessage
             | Reason::InvalidOptions
             | Reason::DocumentTooLarge
             | Reason::TooManyDocuments
@@ -156,10 +160,21 @@ impl Fault {
     /// What became of a document that has this fault.
     #[must_use]
     pub fn result(&self, document: &v1::Document) -> v1::ClassifyResult {
-        let document_id = String::from_utf8_lossy(&document.id).into_owned();
-        let error = v1::DocumentError { document_id, status: Some(self.status()) };
-        v1::ClassifyResult { outcome: Some(v1::classify_result::Outcome::Error(error)) }
+        failed(document, self.status())
     }
+
+    /// What became of a document whose call ended before it was classified.
+    #[must_use]
+    pub fn result_of(document: &v1::Document, status: &tonic::Status) -> v1::ClassifyResult {
+        let message = status.message().to_owned();
+        failed(document, Status { code: status.code() as i32, message, details: Vec::new() })
+    }
+}
+
+fn failed(document: &v1::Document, status: Status) -> v1::ClassifyResult {
+    let document_id = String::from_utf8_lossy(&document.id).into_owned();
+    let error = v1::DocumentError { document_id, status: Some(status) };
+    v1::ClassifyResult { outcome: Some(v1::classify_result::Outcome::Error(error)) }
 }
 
 impl fmt::Display for Fault {

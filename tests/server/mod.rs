@@ -1,8 +1,13 @@
 //! A server for tests: the real binary, on free ports, with its log in a file.
-#![allow(dead_code, reason = "not every test needs all of it")]
+#![allow(
+    dead_code,
+    clippy::print_stderr,
+    reason = "not every test needs all of it; a test that fails shows the log"
+)]
 
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -31,8 +36,10 @@ pub(crate) struct Server {
     pub(crate) process: Child,
     /// Where it takes gRPC.
     pub(crate) url: String,
-    /// Where it takes HTTP, unless that is off.
+    /// Where it takes HTTP; empty where it does not.
     pub(crate) http: String,
+    /// Where it tells nothing but how it is; empty where it does not.
+    pub(crate) admin: String,
     /// A folder of its own, with its ruleset in `rules` and its log in `log`.
     pub(crate) folder: PathBuf,
     output: BufReader<ChildStdout>,
@@ -67,10 +74,13 @@ impl Server {
         let mut output = BufReader::new(process.stdout.take().unwrap());
         let mut ready = String::new();
         output.read_line(&mut ready).unwrap();
-        let mut urls = ready.split_whitespace().filter(|word| word.contains("://")).map(str::to_owned);
-        let url =
-            urls.next().unwrap_or_else(|| panic!("{}", fs::read_to_string(folder.join("log")).unwrap()));
-        Server { process, url, http: urls.next().unwrap_or_default(), folder, output }
+        let of = |what: &str| {
+            let (_, rest) = ready.split_once(&format!("{what} on "))?;
+            rest.split_whitespace().next().map(str::to_owned)
+        };
+        let url = of("gRPC").unwrap_or_else(|| panic!("{}", fs::read_to_string(folder.join("log")).unwrap()));
+        let (http, admin) = (of("HTTP").unwrap_or_default(), of("admin").unwrap_or_default());
+        Server { process, url, http, admin, folder, output }
     }
 
     /// The host and port of gRPC.
@@ -143,4 +153,66 @@ pub(crate) fn replace(path: &Path, content: &str) {
     let new = path.with_extension("replacement");
     fs::write(&new, content).unwrap();
     fs::rename(&new, path).unwrap();
+}
+
+/// An answer of HTTP.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    /// The lines before the body, in lower case.
+    pub(crate) head: String,
+    pub(crate) body: String,
+}
+
+impl Reply {
+    /// The body as JSON.
+    #[track_caller]
+    pub(crate) fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+}
+
+/// Asks once by HTTP/1.1, such as `("POST", "/v1/classify", ["content-type: application/json"], "{}")`.
+#[track_caller]
+pub(crate) fn ask(url: &str, method: &str, path: &str, headers: &[&str], body: impl AsRef<[u8]>) -> Reply {
+    let body = body.as_ref();
+    let address = url.strip_prefix("http://").unwrap();
+    let mut socket = TcpStream::connect(address).unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut head = format!("{method} {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n");
+    for header in headers {
+        head += &format!("{header}\r\n");
+    }
+    head += &format!("content-length: {}\r\n\r\n", body.len());
+    socket.write_all(head.as_bytes()).unwrap();
+    // A server that answers before it has read all may close what is left.
+    drop(socket.write_all(body));
+    read_reply(&mut socket)
+}
+
+/// Reads an answer to its end.
+#[track_caller]
+pub(crate) fn read_reply(socket: &mut TcpStream) -> Reply {
+    let mut answer = Vec::new();
+    // What came before a reset counts.
+    drop(socket.read_to_end(&mut answer));
+    let end = answer.windows(4).position(|window| window == b"\r\n\r\n").unwrap_or(answer.len());
+    let head = String::from_utf8_lossy(&answer[..end]).to_lowercase();
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
+    let status = status.unwrap_or_else(|| panic!("no answer: {head:?}"));
+    let body = answer.get(end + 4..).unwrap_or_default();
+    let chunked = head.contains("transfer-encoding: chunked");
+    let body = if chunked { unchunked(body) } else { body.to_owned() };
+    Reply { status, head, body: String::from_utf8_lossy(&body).into_owned() }
+}
+
+fn unchunked(mut body: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    while let Some(end) = body.windows(2).position(|window| window == b"\r\n") {
+        let length = usize::from_str_radix(str::from_utf8(&body[..end]).unwrap(), 16).unwrap();
+        let rest = &body[end + 2..];
+        out.extend_from_slice(&rest[..length.min(rest.len())]);
+        body = rest.get(length + 2..).unwrap_or_default();
+    }
+    out
 }

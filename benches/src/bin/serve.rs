@@ -70,7 +70,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let documents = documents(&corpus.articles);
     write_lines(lines.as_file(), &documents)?;
     let mut real = Command::new(geotopics.unwrap_or_else(|| beside.join("geotopics")));
-    real.args(["serve", "--listen", "127.0.0.1:0", "--rules"]).arg(rules.path());
+    real.args(["serve", "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0", "--rules"]).arg(rules.path());
     let mut echo = Command::new(beside.join("echo"));
     echo.arg(rules.path()).arg(lines.path());
 
