@@ -183,8 +183,11 @@ fn a_port_that_is_taken_is_told_in_a_line() {
     assert_eq!((status, errors), (Some(2), expected));
 }
 
+/// What the log is to say, and the change of the rules that makes it.
+type Change<'a> = (&'a str, &'a dyn Fn(&Path));
+
 /// A server of a ruleset whose reloads are watched in the log.
-fn log_of_reloads(folder: &Folder, format: &str, changes: &[(&str, &dyn Fn(&Path))]) -> String {
+fn log_of_reloads(folder: &Folder, format: &str, changes: &[Change<'_>]) -> String {
     let rules = folder.0.join("rules");
     folder.file("rules/ruleset.toml", "name = \"test\"\nversion = \"1\"\n");
     folder.file("rules/trade.toml", TOPIC);

@@ -6,6 +6,7 @@ use crate::rules::{Diagnostic, Ruleset, Source};
 use arc_swap::{ArcSwap, ArcSwapOption};
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
@@ -18,13 +19,29 @@ pub struct Live {
     pub classifier: Classifier,
     /// When it went live.
     pub loaded_at: SystemTime,
+    /// How many documents got each topic, in the order of the topics.
+    labels: Box<[AtomicU64]>,
 }
 
 impl Live {
     /// A ruleset that goes live now.
     #[must_use]
     pub fn new(name: String, classifier: Classifier) -> Live {
-        Live { name, classifier, loaded_at: SystemTime::now() }
+        let labels = classifier.topics().iter().map(|_| AtomicU64::new(0)).collect();
+        Live { name, classifier, loaded_at: SystemTime::now(), labels }
+    }
+
+    /// Counts a document that got a topic.
+    pub fn count(&self, topic: &str) {
+        let topic = self.classifier.topics().binary_search_by(|other| (*other.id).cmp(topic));
+        if let Some(count) = topic.ok().and_then(|topic| self.labels.get(topic)) {
+            count.fetch_add(1, Relaxed);
+        }
+    }
+
+    /// How many documents got each topic since it went live, in the order of the topics.
+    pub fn labels(&self) -> impl Iterator<Item = u64> {
+        self.labels.iter().map(|count| count.load(Relaxed))
     }
 }
 
@@ -108,7 +125,8 @@ pub enum Outcome {
 
 impl Outcome {
     /// Whether anything is other than it was.
-    fn is_news(&self) -> bool {
+    #[must_use]
+    pub fn is_news(&self) -> bool {
         match self {
             Outcome::Replaced { .. } | Outcome::Refused { .. } => true,
             Outcome::Lost { news, .. } => *news,

@@ -4,9 +4,9 @@ use super::log;
 use super::output::{self, Failure, Status};
 use super::rules;
 use super::settings::{LogFormat, Named, Resolved, Settings};
-use crate::catalog::{Catalog, Checked, Live, Outcome};
-use crate::rules::{Diagnostic, Severity};
-use crate::service::{Config, Limits, Listeners, Server, Tls, Tokens};
+use crate::catalog::{Catalog, Checked, Live};
+use crate::rules::Severity;
+use crate::service::{Config, Limits, Listeners, Reloader, Server, Tls, Tokens};
 use sd_notify::NotifyState;
 use std::io::{self, Write};
 use std::path::Path;
@@ -15,7 +15,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::Notify;
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
 /// Serve gRPC, and JSON over HTTP
 #[derive(Debug, clap::Args)]
@@ -44,12 +44,10 @@ pub(super) fn run(args: &Args) -> Result<Status, Failure> {
     let format = settings.log_format.unwrap_or(LogFormat::Auto);
     log::start(settings.log.as_deref().unwrap_or("info"), format, output::colour_on_stderr());
     let catalog = Arc::new(catalog(&settings.rules)?);
-    let limits = limits(&settings);
-    let (tls, tokens) = (tls(&settings)?, tokens(&settings)?);
     let config = Config {
-        limits,
-        tls: tls.clone(),
-        tokens: tokens.clone(),
+        limits: limits(&settings),
+        tls: tls(&settings)?,
+        tokens: tokens(&settings)?,
         slow_call: settings.slow_call,
         cors_origins: settings.cors_origins.clone(),
     };
@@ -60,8 +58,7 @@ pub(super) fn run(args: &Args) -> Result<Status, Failure> {
         .enable_all()
         .build()
         .map_err(|error| Failure::io("cannot start", &error))?;
-    let files = Files { catalog, tls, tokens };
-    let served = runtime.block_on(serve(server, files, &settings));
+    let served = runtime.block_on(serve(server, &catalog, &settings));
     // Whatever is under way now had its time to finish.
     runtime.shutdown_background();
     served
@@ -79,13 +76,6 @@ fn tokens(settings: &Settings) -> Result<Option<Arc<Tokens>>, Failure> {
     let Some(path) = &settings.tokens else { return Ok(None) };
     let tokens = Tokens::load(path);
     tokens.map(|tokens| Some(Arc::new(tokens))).map_err(|error| Failure::Message(error.to_string()))
-}
-
-/// What is read again when its files change.
-struct Files {
-    catalog: Arc<Catalog>,
-    tls: Option<Arc<Tls>>,
-    tokens: Option<Arc<Tokens>>,
 }
 
 /// Descriptors that are not for connections: files of rules, listeners, the runtime's own.
@@ -148,7 +138,7 @@ async fn listen(setting: &str, address: &str) -> Result<TcpListener, Failure> {
     })
 }
 
-async fn serve(server: Server, files: Files, settings: &Settings) -> Result<Status, Failure> {
+async fn serve(server: Server, catalog: &Catalog, settings: &Settings) -> Result<Status, Failure> {
     let optional = async |setting, address: &Option<String>| match address {
         Some(address) => listen(setting, address).await.map(Some),
         None => Ok(None),
@@ -158,11 +148,11 @@ async fn serve(server: Server, files: Files, settings: &Settings) -> Result<Stat
         http: optional("http", &settings.http).await?,
         admin: optional("admin", &settings.admin).await?,
     };
-    let greeting =
-        greeting(&listeners, &files).map_err(|error| Failure::io("cannot tell the address", &error))?;
+    let greeting = greeting(&listeners, catalog, settings)
+        .map_err(|error| Failure::io("cannot tell the address", &error))?;
     let cannot_wait = |error| Failure::io("cannot wait for signals", &error);
     let mut signals = Signals::new().map_err(cannot_wait)?;
-    let watch = watch(Arc::new(files), signal(SignalKind::hangup()).map_err(cannot_wait)?);
+    let watch = watch(server.reloader(), signal(SignalKind::hangup()).map_err(cannot_wait)?);
     // A server goes on where nobody reads what it prints.
     drop(io::stdout().write_all(greeting.as_bytes()));
     let [http, admin] = [&settings.http, &settings.admin].map(|address| address.as_deref().unwrap_or("off"));
@@ -198,61 +188,15 @@ fn notify(state: &[NotifyState<'_>]) {
 const LOOK: Duration = Duration::from_secs(1);
 
 /// Reads files again when they have changed, at once on SIGHUP, and says what became of them. Never ends.
-async fn watch(files: Arc<Files>, mut hangup: Signal) {
+async fn watch(reloader: Reloader, mut hangup: Signal) {
     loop {
         tokio::select! {
             () = tokio::time::sleep(LOOK) => {}
             _ = hangup.recv() => {}
         }
-        let files = Arc::clone(&files);
+        let reloader = reloader.clone();
         // What cannot be told because of a panic was no change.
-        drop(tokio::task::spawn_blocking(move || files.look()).await);
-    }
-}
-
-impl Files {
-    fn look(&self) {
-        for (ruleset, outcome) in self.catalog.reload_all() {
-            tell(&ruleset, outcome);
-        }
-        match self.tls.as_ref().and_then(|tls| tls.reload()) {
-            Some(Ok(())) => info!("the certificates were read again, and are live"),
-            Some(Err(error)) => {
-                error!(%error, "the certificates were not replaced, the last good ones stay live")
-            }
-            None => {}
-        }
-        match self.tokens.as_ref().and_then(|tokens| tokens.reload()) {
-            Some(Ok(tokens)) => info!(tokens, "the tokens were read again, and are live"),
-            Some(Err(error)) => error!(%error, "the tokens were not replaced, the last good ones stay live"),
-            None => {}
-        }
-    }
-}
-
-/// Logs what became of a ruleset whose files have changed.
-fn tell(ruleset: &str, outcome: Outcome) {
-    match outcome {
-        Outcome::Replaced { revision, diagnostics } => {
-            diagnostics.iter().for_each(|diagnostic| tell_diagnostic(ruleset, diagnostic));
-            info!(ruleset, revision, "the ruleset was read again, and is live");
-        }
-        Outcome::Refused { diagnostics } => {
-            diagnostics.iter().for_each(|diagnostic| tell_diagnostic(ruleset, diagnostic));
-            error!(ruleset, "the ruleset was not replaced, the last good one stays live");
-        }
-        Outcome::Lost { error, .. } => {
-            warn!(ruleset, error, "the ruleset's files cannot be read, the last good one stays live");
-        }
-        Outcome::Same { .. } => info!(ruleset, "the ruleset's files can be read again, and are as they were"),
-    }
-}
-
-fn tell_diagnostic(ruleset: &str, diagnostic: &Diagnostic) {
-    let Diagnostic { code, severity, message, path, line, column, help, .. } = diagnostic;
-    match severity {
-        Severity::Error => error!(ruleset, code, path, line, column, help, "{message}"),
-        Severity::Warning => warn!(ruleset, code, path, line, column, help, "{message}"),
+        drop(tokio::task::spawn_blocking(move || reloader.look()).await);
     }
 }
 
@@ -279,8 +223,8 @@ impl Signals {
 }
 
 /// One fixed line with the addresses, then what is served and how to call it.
-fn greeting(listeners: &Listeners, files: &Files) -> io::Result<String> {
-    let scheme = if files.tls.is_some() { "https" } else { "http" };
+fn greeting(listeners: &Listeners, catalog: &Catalog, settings: &Settings) -> io::Result<String> {
+    let scheme = if settings.tls_cert.is_some() { "https" } else { "http" };
     let url = |listener: &TcpListener| Ok::<_, io::Error>(format!("{scheme}://{}", listener.local_addr()?));
     let optional = |listener: &Option<TcpListener>| listener.as_ref().map(url).transpose();
     let (grpc, http, admin) =
@@ -291,13 +235,13 @@ fn greeting(listeners: &Listeners, files: &Files) -> io::Result<String> {
         text += &format!(" and {what} on {url}");
     }
     text += "\n\n";
-    for (live, _) in files.catalog.all() {
+    for (live, _) in catalog.all() {
         let (classifier, topics) = (&live.classifier, live.classifier.topics());
         let rules = topics.iter().map(|topic| topic.rules.len()).sum();
         let (topics, rules) = (output::count(topics.len(), "topic"), output::count(rules, "rule"));
         text += &format!("ruleset {} {}: {topics}, {rules}\n", live.name, classifier.version());
     }
-    if files.tls.is_some() || files.tokens.is_some() {
+    if settings.tls_cert.is_some() || settings.tokens.is_some() {
         return Ok(text);
     }
     const DOCUMENT: &str =

@@ -683,6 +683,7 @@ fn is_loopback(address: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::service::documented;
 
     /// The settings as tables of Markdown.
     fn documentation() -> String {
@@ -700,16 +701,7 @@ mod tests {
 
     #[test]
     fn the_documentation_has_every_setting() {
-        const PATH: &str = "docs/operations.md";
-        let (begin, end) = ("<!-- settings: begin -->\n", "<!-- settings: end -->");
-        let text = std::fs::read_to_string(PATH).unwrap();
-        let (before, rest) = text.split_once(begin).unwrap();
-        let (written, after) = rest.split_once(end).unwrap();
-        if std::env::var_os("UPDATE").is_some() {
-            std::fs::write(PATH, format!("{before}{begin}{}{end}{after}", documentation())).unwrap();
-        } else {
-            assert_eq!(written, documentation(), "UPDATE=1 cargo test --lib settings writes it anew");
-        }
+        documented("settings", &documentation());
     }
 
     #[test]

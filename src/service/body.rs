@@ -320,8 +320,10 @@ impl Drop for Ending {
         call.leave();
         connection.ends();
         let ended = call.ended().map(|end| (end.limit(), end.status(call.limits()).code()));
-        let (limit, ended) = ended.map_or(("", None), |(limit, code)| (limit, Some(code)));
-        call.journal().write(&Entry { call, code: ended.or(*code).unwrap_or(Code::Cancelled), limit });
+        let (limit, ended) = ended.unzip();
+        let code = ended.or(*code).unwrap_or(Code::Cancelled);
+        call.metrics().ended(call, code, limit);
+        call.journal().write(&Entry { call, code, limit: limit.unwrap_or_default() });
     }
 }
 

@@ -8,6 +8,7 @@
 use super::admission::{Admission, Client};
 use super::journal::Journal;
 use super::limits::Limits;
+use super::metrics::Metrics;
 use super::tokens::Token;
 use http::HeaderValue;
 use http::uri::PathAndQuery;
@@ -16,7 +17,7 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tonic::{Code, Status};
 
 /// Of calls that wait, when they are too many, one of so many ends: looking for the oldest is paid for by many calls.
@@ -28,6 +29,7 @@ pub(super) struct Register {
     pub(super) limits: Limits,
     pub(super) admission: Admission,
     pub(super) journal: Journal,
+    pub(super) metrics: Arc<Metrics>,
     waiting: Mutex<Slab<Arc<Call>>>,
     bytes: AtomicUsize,
 }
@@ -63,11 +65,20 @@ pub(super) struct About {
 struct State {
     phase: Phase,
     since: Instant,
+    spent: Spent,
     /// Bytes of the message that is being received or answered.
     held: usize,
     place: Option<usize>,
     ended: Option<End>,
     task: Option<Waker>,
+}
+
+/// How long a call was in each phase.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Spent {
+    pub(super) working: Duration,
+    pub(super) receiving: Duration,
+    pub(super) sending: Duration,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,6 +107,17 @@ pub(super) enum End {
 }
 
 impl End {
+    pub(super) const ALL: [End; 8] = [
+        End::Deadline,
+        End::Age,
+        End::Receive,
+        End::StreamIdle,
+        End::Stall,
+        End::Waiting,
+        End::Memory,
+        End::Drain,
+    ];
+
     /// The setting that it is a limit of.
     pub(super) fn limit(self) -> &'static str {
         match self {
@@ -145,10 +167,11 @@ impl End {
 }
 
 impl Register {
-    pub(super) fn new(limits: Limits, journal: Journal) -> Register {
+    pub(super) fn new(limits: Limits, journal: Journal, metrics: Arc<Metrics>) -> Register {
         Register {
             limits,
             journal,
+            metrics,
             admission: Admission::new(limits.calls),
             waiting: Mutex::default(),
             bytes: AtomicUsize::new(0),
@@ -232,6 +255,7 @@ impl Call {
             state: Mutex::new(State {
                 phase: Phase::Working,
                 since: arrived,
+                spent: Spent::default(),
                 held: 0,
                 place: None,
                 ended: None,
@@ -256,6 +280,14 @@ impl Call {
 
     pub(super) fn journal(&self) -> &Journal {
         &self.register.journal
+    }
+
+    pub(super) fn metrics(&self) -> &Metrics {
+        &self.register.metrics
+    }
+
+    pub(super) fn spent(&self) -> Spent {
+        self.state().spent
     }
 
     /// What it is doing, and since when.
@@ -295,8 +327,16 @@ impl Call {
                 _ => {}
             }
         }
+        let since = since();
+        let spent = since.saturating_duration_since(state.since);
+        match state.phase {
+            Phase::Working => state.spent.working += spent,
+            Phase::Receiving => state.spent.receiving += spent,
+            Phase::Sending => state.spent.sending += spent,
+            Phase::Over => {}
+        }
         state.phase = phase;
-        state.since = since();
+        state.since = since;
     }
 
     /// Waits in the task of this waker, so that it can be ended.

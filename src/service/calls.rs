@@ -112,7 +112,10 @@ impl Calls {
         let deadline = deadline(&head.headers);
         let checked = self.check(protocol, &head.method, preflight).and(deadline.clone().map(drop));
         let token = match &self.tokens {
-            Some(tokens) if !open && !preflight => tokens.authenticate(&head.headers).map(Some),
+            Some(tokens) if !open && !preflight => {
+                let token = tokens.authenticate(&head.headers).map(Some);
+                token.inspect_err(|_| register.metrics.refused("UNAUTHENTICATED"))
+            }
             _ => Ok(None),
         };
         let client = match &token {
@@ -125,7 +128,10 @@ impl Calls {
             }
             register.admission.admit(&client).map_err(|refusal| self.shed(refusal))?;
             // Only now, so that a call that finds no room costs its token nothing.
-            token.map_or(Ok(()), |token| token.admit()).inspect_err(|_| register.admission.leave(&client))
+            token.map_or(Ok(()), |token| token.admit()).inspect_err(|_| {
+                register.metrics.refused("TOKEN_RATE");
+                register.admission.leave(&client);
+            })
         });
         let about = About {
             path: head.uri.path_and_query().cloned(),
@@ -163,6 +169,7 @@ impl Calls {
                 format!("this client has its share of the {limit} calls that may be under way (max_calls)"),
             ),
         };
+        self.register.metrics.refused(reason);
         wire::refusal(Code::ResourceExhausted, reason, message, Some(RETRY))
     }
 }

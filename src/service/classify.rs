@@ -35,15 +35,6 @@ impl Classification {
         before.again(&self.catalog).map_err(|fault| fault.within("options"))
     }
 
-    /// The document of a request and its length in bytes.
-    fn required(&self, document: Option<Document>) -> Result<(Document, usize), Fault> {
-        let document =
-            document.ok_or_else(|| Fault::new(Reason::InvalidDocument, "document", "is missing"))?;
-        let bytes = document.encoded_len();
-        self.limits.check_document(bytes).map_err(|fault| fault.within("document"))?;
-        Ok((document, bytes))
-    }
-
     async fn results(
         &self,
         call: &Call,
@@ -51,8 +42,12 @@ impl Classification {
         documents: Vec<Document>,
     ) -> Result<Vec<ClassifyResult>, Status> {
         self.limits.check_documents(documents.len())?;
-        results(&self.workers, call, &self.limits, question, documents, in_list).await
+        results(&self.workers, call, question, documents, in_list).await
     }
+}
+
+fn required(document: Option<Document>) -> Result<Document, Fault> {
+    document.ok_or_else(|| Fault::new(Reason::InvalidDocument, "document", "is missing"))
 }
 
 /// Where a document of a message stands.
@@ -65,7 +60,6 @@ pub(super) fn in_list(i: usize) -> String {
 pub(super) async fn results(
     workers: &Workers,
     call: &Call,
-    limits: &Limits,
     question: &Question,
     documents: Vec<Document>,
     place: impl Fn(usize) -> String,
@@ -73,22 +67,13 @@ pub(super) async fn results(
     let mut results = Vec::with_capacity(documents.len());
     let mut turn = Turn::default();
     for (i, document) in documents.into_iter().enumerate() {
-        let bytes = document.encoded_len();
-        if turn.is_over(bytes) {
+        if turn.is_over(document.encoded_len()) {
             yield_now().await;
             call.check()?;
         }
         let question = question.clone();
-        let (document, answer) = match limits.check_document(bytes) {
-            Ok(()) => {
-                let classify = move |scratch: &mut _| {
-                    let answer = question.classification(&document, scratch);
-                    (document, answer)
-                };
-                workers.run(bytes, classify).await?
-            }
-            Err(fault) => (document, Err(fault)),
-        };
+        let classify = move |document: &_, scratch: &mut _| question.classification(document, scratch);
+        let (document, answer) = workers.run(document, classify).await?;
         results.push(answer.map_or_else(|fault| fault.within(&place(i)).result(&document), Into::into));
     }
     Ok(results)
@@ -103,9 +88,8 @@ impl ClassificationService for Classification {
         Call::of(&request)?.check()?;
         let ClassifyRequest { document, options } = request.into_inner();
         let question = self.question(options)?;
-        let (document, bytes) = self.required(document)?;
-        let answer =
-            self.workers.run(bytes, move |scratch| question.classification(&document, scratch)).await?;
+        let classify = move |document: &_, scratch: &mut _| question.classification(document, scratch);
+        let (_, answer) = self.workers.run(required(document)?, classify).await?;
         let classification = Some(answer.map_err(|fault| fault.within("document"))?);
         Ok(Response::new(ClassifyResponse { classification }))
     }
@@ -153,8 +137,8 @@ impl ClassificationService for Classification {
         let ExplainRequest { document, topics, ruleset } = request.into_inner();
         let options = ClassifyOptions { topics, ruleset, ..ClassifyOptions::default() };
         let question = Question::new(&self.catalog, options)?;
-        let (document, bytes) = self.required(document)?;
-        let answer = self.workers.run(bytes, move |scratch| question.explanation(&document, scratch)).await?;
+        let explain = move |document: &_, scratch: &mut _| question.explanation(document, scratch);
+        let (_, answer) = self.workers.run(required(document)?, explain).await?;
         Ok(Response::new(answer.map_err(|fault| fault.within("document"))?))
     }
 }

@@ -4,6 +4,7 @@
 use super::admission::Client;
 use super::call::{Call, End, Phase};
 use super::limits::Limits;
+use super::metrics::Metrics;
 use hyper::rt::Executor;
 use hyper_util::server::graceful::GracefulConnection;
 use slab::Slab;
@@ -27,6 +28,7 @@ const FAREWELL: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(super) struct Connections {
     limit: usize,
+    metrics: Arc<Metrics>,
     open: Mutex<Slab<Arc<Connection>>>,
 }
 
@@ -69,8 +71,8 @@ impl Drop for Place {
 }
 
 impl Connections {
-    pub(super) fn new(limit: usize) -> Connections {
-        Connections { limit, open: Mutex::default() }
+    pub(super) fn new(limit: usize, metrics: Arc<Metrics>) -> Connections {
+        Connections { limit, metrics, open: Mutex::default() }
     }
 
     /// Takes a new connection in. At the limit some of those without a call make room, first those that never had one, then those
@@ -86,8 +88,10 @@ impl Connections {
             }
             for (_, key) in unused.into_iter().take(part) {
                 open.try_remove(key)?.evict();
+                self.metrics.connections_evicted.inc();
             }
             if open.len() >= self.limit {
+                self.metrics.connections_refused.inc();
                 return None;
             }
         }

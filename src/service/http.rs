@@ -1,11 +1,13 @@
 //! JSON over HTTP: the same calls, for whoever has no gRPC. A body is the JSON of the call's request and response message; an
 //! error is that of google.rpc.Status. `docs/openapi.json` describes it all.
 
-use super::call::Call;
+use super::call::{Call, Register};
 use super::classify::{Classification, results};
+use super::connections::Connections;
 use super::limits::Limits;
 use super::question::Question;
 use super::rulesets::Rulesets;
+use crate::catalog::Catalog;
 use crate::wire::proto::geotopics::v1::classification_service_server::ClassificationService;
 use crate::wire::proto::geotopics::v1::ruleset_service_server::RulesetService;
 use crate::wire::proto::google::rpc::{self, RetryInfo};
@@ -25,6 +27,7 @@ use futures_util::stream::{StreamExt, unfold};
 use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use http_body_util::LengthLimitError;
+use prometheus::TEXT_FORMAT;
 use prost::{Message, Name as _};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -59,9 +62,23 @@ pub(super) fn calls(api: Api) -> Router {
         .with_state(api)
 }
 
-/// The paths that tell how the server is, which `shutdown` says is about to end.
-pub(super) fn life(shutdown: CancellationToken) -> Router {
-    Router::new().route("/livez", get("ok\n")).route("/readyz", get(ready)).with_state(shutdown)
+/// What there is to tell of a server.
+#[derive(Clone, Debug)]
+pub(super) struct Life {
+    pub(super) register: Arc<Register>,
+    pub(super) connections: Arc<Connections>,
+    pub(super) catalog: Arc<Catalog>,
+    /// Cancelled when the server is about to end.
+    pub(super) shutdown: CancellationToken,
+}
+
+/// The paths that tell how the server is.
+pub(super) fn life(life: Life) -> Router {
+    Router::new()
+        .route("/livez", get("ok\n"))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(metrics))
+        .with_state(life)
 }
 
 /// What all paths have in common: how what is not there is told.
@@ -96,10 +113,18 @@ const RELOAD: &str = ":reload";
 const JSON: &str = "application/json";
 const LINES: &str = "application/x-ndjson";
 
-async fn ready(State(shutdown): State<CancellationToken>) -> (StatusCode, &'static str) {
-    match shutdown.is_cancelled() {
+async fn ready(State(life): State<Life>) -> (StatusCode, &'static str) {
+    match life.shutdown.is_cancelled() {
         false => (StatusCode::OK, "ok\n"),
         true => (StatusCode::SERVICE_UNAVAILABLE, "the server is about to end\n"),
+    }
+}
+
+async fn metrics(State(life): State<Life>) -> Response {
+    let Life { register, connections, catalog, .. } = life;
+    match register.metrics.page(&register, &connections, &catalog) {
+        Ok(page) => ([(CONTENT_TYPE, TEXT_FORMAT)], page).into_response(),
+        Err(error) => problem(&Status::internal(format!("metrics that cannot be written: {error}"))),
     }
 }
 
@@ -194,17 +219,17 @@ fn unread(error: &axum::Error, limit: usize) -> Problem {
     while let Some(error) = cause {
         if error.is::<LengthLimitError>() {
             let message = format!("the body has more than {limit} bytes, which is the limit (max_message)");
-            return Problem(with_status(
+            return Problem::from(with_status(
                 problem(&Status::out_of_range(message)),
                 StatusCode::PAYLOAD_TOO_LARGE,
             ));
         }
         if let Some(status) = error.downcast_ref::<Status>() {
-            return Problem(problem(status));
+            return Problem::from(problem(status));
         }
         cause = error.source();
     }
-    Problem(problem(&Status::cancelled("the body did not come whole")))
+    Problem::from(problem(&Status::cancelled("the body did not come whole")))
 }
 
 fn content_type(headers: &HeaderMap, allowed: &[&str]) -> Result<(), Problem> {
@@ -212,14 +237,14 @@ fn content_type(headers: &HeaderMap, allowed: &[&str]) -> Result<(), Problem> {
     let kind = kind.split(';').next().unwrap_or_default().trim();
     if headers.contains_key("content-encoding") {
         let status = Status::unimplemented("a body must come as it is, without content-encoding");
-        return Err(Problem(with_status(problem(&status), StatusCode::UNSUPPORTED_MEDIA_TYPE)));
+        return Err(Problem::from(with_status(problem(&status), StatusCode::UNSUPPORTED_MEDIA_TYPE)));
     }
     if allowed.iter().any(|allowed| kind.eq_ignore_ascii_case(allowed)) {
         return Ok(());
     }
     let message = format!("content-type must be {}, and is {kind:?}", allowed.join(" or "));
     let status = Status::invalid_argument(message);
-    Err(Problem(with_status(problem(&status), StatusCode::UNSUPPORTED_MEDIA_TYPE)))
+    Err(Problem::from(with_status(problem(&status), StatusCode::UNSUPPORTED_MEDIA_TYPE)))
 }
 
 /// Over HTTP a document has words: who leaves out both fields has probably misspelt one.
@@ -235,9 +260,10 @@ fn wordless(i: usize, document: &Document) -> Option<ClassifyResult> {
 }
 
 fn written<T: Serialize>(answer: Result<tonic::Response<T>, Status>) -> Answer {
-    let answer = answer.map_err(|status| Problem(problem(&status)))?;
-    let body = serde_json::to_vec(answer.get_ref())
-        .map_err(|error| Problem(problem(&Status::internal(format!("an answer without JSON: {error}")))))?;
+    let answer = answer.map_err(|status| Problem::from(problem(&status)))?;
+    let body = serde_json::to_vec(answer.get_ref()).map_err(|error| {
+        Problem::from(problem(&Status::internal(format!("an answer without JSON: {error}"))))
+    })?;
     Ok(([(CONTENT_TYPE, JSON)], body).into_response())
 }
 
@@ -245,17 +271,23 @@ fn written<T: Serialize>(answer: Result<tonic::Response<T>, Status>) -> Answer {
 
 /// An answer that tells what went wrong.
 #[derive(Debug)]
-struct Problem(Response);
+struct Problem(Box<Response>);
+
+impl From<Response> for Problem {
+    fn from(response: Response) -> Problem {
+        Problem(Box::new(response))
+    }
+}
 
 impl From<Fault> for Problem {
     fn from(fault: Fault) -> Problem {
-        Problem(problem(&fault.into()))
+        problem(&fault.into()).into()
     }
 }
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        self.0
+        *self.0
     }
 }
 
@@ -319,7 +351,7 @@ async fn classify_stream(
     content_type(request.headers(), &[LINES, JSON])?;
     let Query(parameters) =
         parameters.map_err(|error| Fault::new(Reason::InvalidOptions, "query", error.body_text()))?;
-    let call = Call::of(&called(&request, ())).map_err(|status| Problem(problem(&status)))?;
+    let call = Call::of(&called(&request, ())).map_err(|status| Problem::from(problem(&status)))?;
     let question = api.classification.question(Some(options(parameters)?))?;
     let lines = Lines::new(request.into_body().into_data_stream(), api.limits.document_bytes);
     let answers = unfold(Some((api, call, question, lines)), |state| async move {
@@ -387,7 +419,7 @@ fn options(parameters: Vec<(String, String)>) -> Result<ClassifyOptions, Fault> 
 }
 
 /// A line: a document with its place, or what became of it.
-type Line = Result<(String, Document), ClassifyResult>;
+type Line = Result<(String, Document), Box<ClassifyResult>>;
 
 impl Api {
     async fn answers(&self, call: &Call, question: &Question, lines: Vec<Line>) -> Result<Bytes, Status> {
@@ -399,12 +431,12 @@ impl Api {
                     documents.push(document);
                     failed.push(None);
                 }
-                Err(result) => failed.push(Some(result)),
+                Err(result) => failed.push(Some(*result)),
             }
         }
         let place = |i: usize| places.get(i).cloned().unwrap_or_default();
         let workers = &self.classification.workers;
-        let mut results = results(workers, call, &self.limits, question, documents, place).await?.into_iter();
+        let mut results = results(workers, call, question, documents, place).await?.into_iter();
         let mut out = Vec::new();
         for result in failed.into_iter().filter_map(|failed| failed.or_else(|| results.next())) {
             write_line(&result, &mut out).map_err(|error| Status::internal(error.to_string()))?;
@@ -475,10 +507,10 @@ impl Lines {
         self.number += 1;
         let line = self.part.split();
         let field = format!("line {}", self.number);
-        let failed = |fault: Fault| Err(fault.within(&field).result(&Document::default()));
+        let failed = |fault: Fault, document: &Document| Err(Box::new(fault.within(&field).result(document)));
         if std::mem::take(&mut self.skips) {
             let fault = format!("more than {} bytes, which is the limit (max_document)", self.limit);
-            return Some(failed(Fault::new(Reason::DocumentTooLarge, "", fault)));
+            return Some(failed(Fault::new(Reason::DocumentTooLarge, "", fault), &Document::default()));
         }
         if line.trim_ascii().is_empty() {
             return None;
@@ -486,9 +518,9 @@ impl Lines {
         Some(match serde_json::from_slice::<Document>(&line) {
             Ok(document) => match worded(&document) {
                 Ok(()) => Ok((field, document)),
-                Err(fault) => Err(fault.within(&field).result(&document)),
+                Err(fault) => failed(fault, &document),
             },
-            Err(error) => failed(Fault::new(Reason::InvalidDocument, "", error)),
+            Err(error) => failed(Fault::new(Reason::InvalidDocument, "", error), &Document::default()),
         })
     }
 }

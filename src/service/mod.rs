@@ -15,6 +15,8 @@
 //! question     documents, of a ruleset, under options: what classify asks the engine
 //! work         where a call computes: on its own task, or elsewhere if that takes long
 //! limits       how much is too much
+//! metrics      what is counted, and the page that tells it
+//! reload       what is read again when its files change
 //! tls          certificates, read again when their files change
 //! tokens       who may call, and how often
 //! toml_file    a file that an operator writes: its faults with their places
@@ -30,7 +32,9 @@ mod frames;
 mod http;
 mod journal;
 mod limits;
+mod metrics;
 mod question;
+mod reload;
 mod rulesets;
 mod server;
 mod tls;
@@ -39,8 +43,24 @@ mod toml_file;
 mod work;
 
 pub use limits::Limits;
+pub use reload::Reloader;
 pub use server::{Config, Listeners, Server};
 pub use tls::{Tls, TlsError};
 pub use tokens::{Role, Tokens, TokensError};
 pub(crate) use tokens::{expiry, hash};
 pub use toml_file::{Fault, TomlFile, meant, plain};
+
+/// What stands between the markers of this name in the documentation for operators, which the code makes.
+#[cfg(test)]
+pub(crate) fn documented(name: &str, made: &str) {
+    const PATH: &str = "docs/operations.md";
+    let (begin, end) = (format!("<!-- {name}: begin -->\n"), format!("<!-- {name}: end -->"));
+    let text = std::fs::read_to_string(PATH).unwrap();
+    let (before, rest) = text.split_once(&begin).unwrap();
+    let (written, after) = rest.split_once(&end).unwrap();
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(PATH, format!("{before}{begin}{made}{end}{after}")).unwrap();
+    } else {
+        assert_eq!(written, made, "UPDATE=1 cargo test --lib documentation writes it anew");
+    }
+}

@@ -41,7 +41,9 @@ impl Question {
         scratch: &mut Scratch,
     ) -> Result<v1::Classification, Fault> {
         let incoming = Incoming::new(document)?;
-        Ok(self.answers().classify(incoming.id, &incoming.document(), scratch))
+        let classification = self.answers().classify(incoming.id, &incoming.document(), scratch);
+        classification.labels.iter().for_each(|label| self.live.count(&label.topic));
+        Ok(classification)
     }
 
     /// Why a document has the topics it has. Faults name fields of the document.

@@ -4,6 +4,7 @@ use super::call::Call;
 use super::classify::{in_list, results};
 use super::limits::Limits;
 use super::question::{Question, live};
+use super::reload::Reloader;
 use super::tokens::Role;
 use super::work::Workers;
 use crate::catalog::{Catalog, Checked, Live, NotRead, Outcome};
@@ -24,6 +25,7 @@ pub(super) struct Rulesets {
     pub(super) catalog: Arc<Catalog>,
     pub(super) limits: Limits,
     pub(super) workers: Workers,
+    pub(super) reloader: Reloader,
 }
 
 impl Rulesets {
@@ -86,7 +88,7 @@ impl RulesetService for Rulesets {
             Some(classifier) => {
                 let live = Arc::new(Live::new(classifier.name().to_owned(), classifier));
                 let question = Question::of(live, options).map_err(|fault| fault.within("options"))?;
-                results(&self.workers, &call, &self.limits, &question, documents, in_list).await?
+                results(&self.workers, &call, &question, documents, in_list).await?
             }
             None => Vec::new(),
         };
@@ -114,8 +116,8 @@ impl RulesetService for Rulesets {
         let ReloadRulesetRequest { name } = request.into_inner();
         let name = live(&self.catalog, "name", &name)?.name.clone();
         let reload = {
-            let (catalog, name) = (Arc::clone(&self.catalog), name.clone());
-            move |_: &mut Scratch| catalog.reload(&name)
+            let (reloader, name) = (self.reloader.clone(), name.clone());
+            move |_: &mut Scratch| reloader.ruleset(&name)
         };
         let failed = |why: String| wire::refusal(Code::FailedPrecondition, "NOT_READ", why, None);
         let (changed, diagnostics) = match self.workers.run_long(reload).await? {

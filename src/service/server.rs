@@ -9,9 +9,11 @@ use super::calls::{Answering, Calls, Surface};
 use super::classify::Classification;
 use super::connections::{Connections, Place, Streams};
 use super::frames::Frames;
-use super::http::{self, Api};
+use super::http::{self, Api, Life};
 use super::journal::Journal;
 use super::limits::Limits;
+use super::metrics::Metrics;
+use super::reload::Reloader;
 use super::rulesets::Rulesets;
 use super::tls::Tls;
 use super::tokens::Tokens;
@@ -26,6 +28,7 @@ use axum::Router;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use socket2::SockRef;
+use std::error::Error;
 use std::future::pending;
 use std::io;
 use std::net::SocketAddr;
@@ -100,6 +103,7 @@ pub struct Server {
     health: HealthReporter,
     tls: Option<Arc<Tls>>,
     tokens: Option<Arc<Tokens>>,
+    reloader: Reloader,
     register: Arc<Register>,
     connections: Arc<Connections>,
     shutdown: CancellationToken,
@@ -110,13 +114,24 @@ impl Server {
     /// A server of these rulesets.
     ///
     /// # Errors
-    /// When the descriptors that reflection serves do not fit together, which no user can cause.
-    pub fn new(catalog: Arc<Catalog>, config: Config) -> Result<Server, tonic_reflection::server::Error> {
+    /// When the descriptors that reflection serves, or the metrics, do not fit together, which no user can cause.
+    pub fn new(catalog: Arc<Catalog>, config: Config) -> Result<Server, Box<dyn Error>> {
         let Config { limits, tls, tokens, slow_call, cors_origins } = config;
-        let workers = Workers::new();
+        let metrics = Arc::new(Metrics::new()?);
+        let register = Arc::new(Register::new(limits, Journal::new(slow_call), Arc::clone(&metrics)));
+        let connections = Arc::new(Connections::new(limits.connections, Arc::clone(&metrics)));
+        let shutdown = CancellationToken::new();
+        let life = http::life(Life {
+            register: Arc::clone(&register),
+            connections: Arc::clone(&connections),
+            catalog: Arc::clone(&catalog),
+            shutdown: shutdown.clone(),
+        });
+        let workers = Workers::new(limits, Arc::clone(&metrics));
+        let reloader = Reloader::new(Arc::clone(&catalog), tls.clone(), tokens.clone(), metrics);
         let classification =
             Classification { catalog: Arc::clone(&catalog), limits, workers: workers.clone() };
-        let rulesets = Rulesets { catalog, limits, workers };
+        let rulesets = Rulesets { catalog, limits, workers, reloader: reloader.clone() };
         let (health, health_service) = health_reporter();
         let reflection = || {
             tonic_reflection::server::Builder::configure()
@@ -138,8 +153,6 @@ impl Server {
             .add_service(health_service)
             .add_service(reflection().build_v1()?)
             .add_service(reflection().build_v1alpha()?);
-        let shutdown = CancellationToken::new();
-        let life = http::life(shutdown.clone());
         let api = http::calls(Api { classification, rulesets, limits });
         let cors = cors(cors_origins);
         let grpc = ServiceBuilder::new().option_layer(cors.clone()).layer(GrpcWebLayer::new());
@@ -151,11 +164,18 @@ impl Server {
             health,
             tls,
             tokens,
-            register: Arc::new(Register::new(limits, Journal::new(slow_call))),
-            connections: Arc::new(Connections::new(limits.connections)),
+            reloader,
+            register,
+            connections,
             shutdown,
             tasks: TaskTracker::new(),
         })
+    }
+
+    /// Reads files again.
+    #[must_use]
+    pub fn reloader(&self) -> Reloader {
+        self.reloader.clone()
     }
 
     /// Serves until `end`, then takes no new connections and calls, and gives those under way some time to finish.

@@ -195,7 +195,7 @@ impl Token {
         let message = format!(
             "the token makes more than {calls} calls a second, which is its limit (calls_per_second)"
         );
-        Err(refusal(Code::ResourceExhausted, "RATE", message, Some(wait)))
+        Err(refusal(Code::ResourceExhausted, "TOKEN_RATE", message, Some(wait)))
     }
 }
 

@@ -1,10 +1,16 @@
 //! Where a call computes.
 
+use super::limits::Limits;
+use super::metrics::Metrics;
 use crate::engine::Scratch;
+use crate::wire::Fault;
+use crate::wire::v1::Document;
+use prost::Message;
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::available_parallelism;
+use std::time::Instant;
 use tokio::sync::Semaphore;
 use tonic::Status;
 
@@ -16,22 +22,43 @@ const INLINE_BYTES: usize = 64 << 10;
 /// are several, so that it holds up other much work and nothing else.
 #[derive(Clone, Debug)]
 pub(super) struct Workers {
+    limits: Limits,
+    metrics: Arc<Metrics>,
     places: Arc<Semaphore>,
 }
 
 impl Workers {
-    pub(super) fn new() -> Workers {
+    pub(super) fn new(limits: Limits, metrics: Arc<Metrics>) -> Workers {
         let cores = available_parallelism().map_or(1, usize::from);
-        Workers { places: Arc::new(Semaphore::new(cores.saturating_sub(1).max(1))) }
+        Workers { limits, metrics, places: Arc::new(Semaphore::new(cores.saturating_sub(1).max(1))) }
     }
 
-    /// Runs work over so many bytes of documents.
+    /// Runs work over a document, unless it has too many bytes, and gives it back.
     pub(super) async fn run<T: Send + 'static>(
         &self,
-        bytes: usize,
-        work: impl FnOnce(&mut Scratch) -> T + Send + 'static,
-    ) -> Result<T, Status> {
-        if bytes <= INLINE_BYTES { guarded(work) } else { self.run_long(work).await }
+        document: Document,
+        work: impl FnOnce(&Document, &mut Scratch) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<(Document, Result<T, Fault>), Status> {
+        let bytes = document.encoded_len();
+        let (document, done) = match self.limits.check_document(bytes) {
+            Err(fault) => (document, Err(fault)),
+            Ok(()) => {
+                let metrics = Arc::clone(&self.metrics);
+                let work = move |scratch: &mut Scratch| {
+                    let start = Instant::now();
+                    let done = work(&document, scratch);
+                    metrics.classify.observe(start.elapsed().as_secs_f64());
+                    (document, done)
+                };
+                if bytes <= INLINE_BYTES { guarded(work)? } else { self.run_long(work).await? }
+            }
+        };
+        if done.is_ok() {
+            self.metrics.classified.inc()
+        } else {
+            self.metrics.unclassified.inc()
+        }
+        Ok((document, done))
     }
 
     /// Runs work that takes long however few bytes it has.
@@ -86,26 +113,35 @@ mod tests {
     use super::*;
     use tonic::Code;
 
+    fn workers() -> Workers {
+        Workers::new(Limits::default(), Arc::new(Metrics::new().unwrap()))
+    }
+
+    fn document(bytes: usize) -> Document {
+        Document { text: vec![b' '; bytes].into(), ..Document::default() }
+    }
+
     #[tokio::test]
     async fn a_panic_fails_its_own_call() {
-        let workers = Workers::new();
+        let workers = workers();
         for bytes in [0, INLINE_BYTES + 1] {
-            let status = workers.run(bytes, |_| assert_eq!(1, 2, "on purpose")).await.unwrap_err();
+            let panics = |_: &_, _: &mut _| -> Result<(), Fault> { panic!("on purpose") };
+            let status = workers.run(document(bytes), panics).await.unwrap_err();
             assert_eq!(status.code(), Code::Internal);
-            assert_eq!(workers.run(bytes, |_| 7).await.unwrap(), 7);
+            assert_eq!(workers.run(document(bytes), |_, _| Ok(7)).await.unwrap().1, Ok(7));
         }
     }
 
     #[tokio::test]
     async fn long_work_holds_up_no_little_work() {
-        let workers = Workers::new();
+        let workers = workers();
         let (go, wait) = std::sync::mpsc::channel::<()>();
         let long = tokio::spawn({
             let workers = workers.clone();
             async move { workers.run_long(move |_| wait.recv().is_ok()).await }
         });
         tokio::task::yield_now().await;
-        assert_eq!(workers.run(1, |_| 7).await.unwrap(), 7);
+        assert_eq!(workers.run(document(1), |_, _| Ok(7)).await.unwrap().1, Ok(7));
         go.send(()).unwrap();
         assert!(long.await.unwrap().unwrap());
     }

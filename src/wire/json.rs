@@ -38,7 +38,8 @@ fn error_line(error: &DocumentError) -> Value {
 }
 
 /// The name of a status code, as google/rpc/code.proto has it.
-fn code_name(code: Code) -> &'static str {
+#[must_use]
+pub fn code_name(code: Code) -> &'static str {
     match code {
         Code::Ok => "OK",
         Code::Cancelled => "CANCELLED",

@@ -21,7 +21,7 @@ mod ruleset;
 
 pub use answer::Answers;
 pub use fault::{Fault, Quoted, Reason};
-pub use json::write_line;
+pub use json::{code_name, write_line};
 pub use proto::geotopics::v1;
 pub use refusal::refusal;
 pub use request::{Incoming, Options, SECONDS, Topics};

@@ -12,7 +12,7 @@ use std::time::SystemTime;
 /// A ruleset that is served; `fault` is what was wrong at its last reload.
 #[must_use]
 pub fn ruleset(live: &Live, default: bool, fault: &[Diagnostic]) -> v1::Ruleset {
-    let Live { name, classifier, loaded_at } = live;
+    let Live { name, classifier, loaded_at, .. } = live;
     v1::Ruleset {
         name: name.clone(),
         version: classifier.version().to_owned(),
