@@ -151,5 +151,6 @@ fn message(record: Record<'_>) -> Document {
         published: record.published.map(|seconds| Timestamp { seconds, nanos: 0 }),
         // Of equal keys the first counts in a record, and the last in a message.
         metadata: record.metadata.into_iter().rev().map(entry).collect(),
+        ..Document::default()
     }
 }

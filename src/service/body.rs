@@ -62,6 +62,7 @@ impl<B> RequestBody<B> {
             self.call.lets_go();
             self.began = Some(self.heard);
         }
+        self.call.received.fetch_add(data.len(), Relaxed);
         self.call.holds(data.len());
         if self.reader.read(data)? {
             self.began = None;
@@ -236,7 +237,10 @@ impl http_body::Body for ResponseBody {
             };
             match frame {
                 Some(Ok(frame)) => match frame.into_data() {
-                    Ok(data) => this.rest = data,
+                    Ok(data) => {
+                        call.answers(data.len());
+                        this.rest = data;
+                    }
                     Err(trailers) => {
                         let code = trailers.trailers_ref().and_then(code);
                         this.ends(code.unwrap_or(Code::Unknown));
@@ -260,6 +264,12 @@ impl http_body::Body for ResponseBody {
         call.sends();
         let part = this.rest.split_to(PART.min(this.rest.len()));
         call.sent.fetch_add(part.len(), Relaxed);
+        if this.rest.is_empty() {
+            call.lets_go();
+        } else {
+            // Whoever does not take the rest can be ended for it.
+            call.waits(cx.waker());
+        }
         if !this.grpc && this.is_end_stream() {
             // Nobody asks for what comes after that.
             this.ending.code.get_or_insert(Code::Ok);

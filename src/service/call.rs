@@ -354,10 +354,12 @@ impl Call {
         }
     }
 
-    /// Holds further bytes of the message that it receives.
+    /// Holds further bytes, of a message that it receives or of what is made of it.
     pub(super) fn holds(self: &Arc<Call>, bytes: usize) {
+        if bytes == 0 {
+            return;
+        }
         self.state().held += bytes;
-        self.received.fetch_add(bytes, Relaxed);
         let before = self.register.bytes.fetch_add(bytes, Relaxed);
         if before + bytes > self.register.limits.memory_bytes {
             self.register.end_largest(self);
@@ -368,6 +370,18 @@ impl Call {
     pub(super) fn lets_go(&self) {
         let held = std::mem::take(&mut self.state().held);
         self.register.bytes.fetch_sub(held, Relaxed);
+    }
+
+    /// Holds so many bytes for the message that it has received, which may be more than came. Whether it may go on.
+    pub(super) fn reads(self: &Arc<Call>, bytes: usize) -> Result<(), Status> {
+        self.holds(bytes.saturating_sub(self.held()));
+        self.check()
+    }
+
+    /// Holds bytes of an answer instead of what it held for it.
+    pub(super) fn answers(self: &Arc<Call>, bytes: usize) {
+        self.lets_go();
+        self.holds(bytes);
     }
 
     /// Ends the call, at the next chance that its task has.
@@ -394,13 +408,12 @@ impl Call {
         self.asked.then_some(self.until)
     }
 
-    /// Whether it may go on: not when its time is over.
+    /// Whether it may go on: not when its time is over, or the server has ended it.
     pub(super) fn check(&self) -> Result<(), Status> {
-        if Instant::now() < self.until {
-            return Ok(());
+        if Instant::now() >= self.until {
+            self.end(self.too_late());
         }
-        self.end(self.too_late());
-        Err(self.too_late().status(self.limits()))
+        self.ended().map_or(Ok(()), |end| Err(end.status(self.limits())))
     }
 
     /// Gives everything back. Called once, at the end.

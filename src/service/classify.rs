@@ -37,7 +37,7 @@ impl Classification {
 
     async fn results(
         &self,
-        call: &Call,
+        call: &Arc<Call>,
         question: &Question,
         documents: Vec<Document>,
     ) -> Result<Vec<ClassifyResult>, Status> {
@@ -50,6 +50,11 @@ fn required(document: Option<Document>) -> Result<Document, Fault> {
     document.ok_or_else(|| Fault::new(Reason::InvalidDocument, "document", "is missing"))
 }
 
+/// What documents take beside the bytes of their fields.
+fn bytes_beside(documents: usize) -> usize {
+    documents * size_of::<Document>()
+}
+
 /// Where a document of a message stands.
 pub(super) fn in_list(i: usize) -> String {
     format!("documents[{i}]")
@@ -59,22 +64,26 @@ pub(super) fn in_list(i: usize) -> String {
 /// the call ends when nobody waits for its answer any more.
 pub(super) async fn results(
     workers: &Workers,
-    call: &Call,
+    call: &Arc<Call>,
     question: &Question,
     documents: Vec<Document>,
     place: impl Fn(usize) -> String,
 ) -> Result<Vec<ClassifyResult>, Status> {
     let mut results = Vec::with_capacity(documents.len());
-    let mut turn = Turn::default();
+    let (mut turn, mut made) = (Turn::default(), 0);
     for (i, document) in documents.into_iter().enumerate() {
         if turn.is_over(document.encoded_len()) {
+            call.holds(std::mem::take(&mut made));
             yield_now().await;
             call.check()?;
         }
         let question = question.clone();
         let classify = move |document: &_, scratch: &mut _| question.classification(document, scratch);
         let (document, answer) = workers.run(document, classify).await?;
-        results.push(answer.map_or_else(|fault| fault.within(&place(i)).result(&document), Into::into));
+        let result: ClassifyResult =
+            answer.map_or_else(|fault| fault.within(&place(i)).result(&document), Into::into);
+        made += result.encoded_len();
+        results.push(result);
     }
     Ok(results)
 }
@@ -85,7 +94,7 @@ impl ClassificationService for Classification {
         &self,
         request: Request<ClassifyRequest>,
     ) -> Result<Response<ClassifyResponse>, Status> {
-        Call::of(&request)?.check()?;
+        Call::of(&request)?.reads(request.get_ref().encoded_len())?;
         let ClassifyRequest { document, options } = request.into_inner();
         let question = self.question(options)?;
         let classify = move |document: &_, scratch: &mut _| question.classification(document, scratch);
@@ -99,7 +108,7 @@ impl ClassificationService for Classification {
         request: Request<ClassifyBatchRequest>,
     ) -> Result<Response<ClassifyBatchResponse>, Status> {
         let call = Call::of(&request)?;
-        call.check()?;
+        call.reads(request.get_ref().encoded_len() + bytes_beside(request.get_ref().documents.len()))?;
         let ClassifyBatchRequest { documents, options } = request.into_inner();
         let question = self.question(options)?;
         let results = self.results(&call, &question, documents).await?;
@@ -120,7 +129,7 @@ impl ClassificationService for Classification {
             try_unfold(start, |(this, call, mut messages, before): (_, _, _, Option<Question>)| async move {
                 consume_budget().await;
                 let Some(message) = messages.message().await? else { return Ok(None) };
-                call.check()?;
+                call.reads(message.encoded_len() + bytes_beside(message.documents.len()))?;
                 let ClassifyStreamRequest { documents, options } = message;
                 let question = match before {
                     Some(before) if options.is_none() => this.question_again(&before)?,
@@ -133,7 +142,7 @@ impl ClassificationService for Classification {
     }
 
     async fn explain(&self, request: Request<ExplainRequest>) -> Result<Response<ExplainResponse>, Status> {
-        Call::of(&request)?.check()?;
+        Call::of(&request)?.reads(request.get_ref().encoded_len())?;
         let ExplainRequest { document, topics, ruleset } = request.into_inner();
         let options = ClassifyOptions { topics, ruleset, ..ClassifyOptions::default() };
         let question = Question::new(&self.catalog, options)?;

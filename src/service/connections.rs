@@ -145,6 +145,12 @@ impl Connection {
         self.evicted.notify_one();
     }
 
+    /// Whether an HTTP/1.1 call was ended while its client takes its answer, or does not.
+    fn is_ended(&self) -> bool {
+        let call = self.state().latest.clone();
+        call.is_some_and(|call| call.phase().0 == Phase::Sending && call.ended().is_some())
+    }
+
     /// Whether the client of an HTTP/1.1 call has not taken a part of its answer for too long.
     fn is_stalled(&self, limits: &Limits) -> bool {
         let Some(call) = self.state().latest.clone() else { return false };
@@ -173,6 +179,7 @@ impl Place {
                 biased;
                 _ = connection.as_mut() => return,
                 () = self.connection.evicted.notified() => return,
+                () = poll_fn(|_| if self.connection.is_ended() { Poll::Ready(()) } else { Poll::Pending }) => return,
                 () = shutdown.cancelled(), if asked.is_none() => {
                     connection.as_mut().graceful_shutdown();
                     asked = Some(Instant::now());

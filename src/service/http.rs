@@ -422,7 +422,12 @@ fn options(parameters: Vec<(String, String)>) -> Result<ClassifyOptions, Fault> 
 type Line = Result<(String, Document), Box<ClassifyResult>>;
 
 impl Api {
-    async fn answers(&self, call: &Call, question: &Question, lines: Vec<Line>) -> Result<Bytes, Status> {
+    async fn answers(
+        &self,
+        call: &Arc<Call>,
+        question: &Question,
+        lines: Vec<Line>,
+    ) -> Result<Bytes, Status> {
         let (mut documents, mut places, mut failed) = (Vec::new(), Vec::new(), Vec::new());
         for line in lines {
             match line {

@@ -16,6 +16,7 @@ use crate::wire::v1::{
     ListRulesetsResponse, ReloadRulesetRequest, ReloadRulesetResponse, Ruleset,
 };
 use crate::wire::{self, Fault, Options, Reason};
+use prost::Message;
 use std::sync::Arc;
 use tonic::{Code, Request, Response, Status};
 
@@ -72,7 +73,7 @@ impl RulesetService for Rulesets {
         request: Request<CheckRulesetRequest>,
     ) -> Result<Response<CheckRulesetResponse>, Status> {
         let call = Call::of(&request)?;
-        call.check()?;
+        call.reads(request.get_ref().encoded_len())?;
         let CheckRulesetRequest { files, documents, options } = request.into_inner();
         self.limits.check_documents(documents.len())?;
         let sources = wire::sources(files)?;

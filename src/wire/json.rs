@@ -170,6 +170,8 @@ struct DocumentJson {
     published: Option<Timestamp>,
     #[serde(default, with = "entries")]
     metadata: Vec<MetadataEntry>,
+    #[serde(skip)]
+    unreadable: Bytes,
 }
 
 mod text {
@@ -324,6 +326,7 @@ mod tests {
             language: "ru".into(),
             published: Some(Timestamp { seconds: -1, nanos: 500_000_000 }),
             metadata: vec![entry],
+            unreadable: Bytes::new(),
         };
         let request = ClassifyRequest { document: Some(document), options: Some(Default::default()) };
         let json = serde_json::to_string(&request).unwrap();

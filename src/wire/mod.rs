@@ -8,9 +8,11 @@
 //! Fault               -> google.rpc.Status, tonic::Status      fault
 //! a call not answered -> tonic::Status                         refusal
 //! messages            -> JSON                                  json
+//! bytes               -> messages                              codec
 //! ```
 
 mod answer;
+mod codec;
 mod fault;
 mod json;
 mod offsets;

@@ -29,9 +29,13 @@ impl<'a> Incoming<'a> {
     /// Checks a document.
     ///
     /// # Errors
-    /// When a field is not UTF-8, or `published` is no time from year 1 to 9999; such fields are named.
+    /// When the bytes of the document were none, a field is not UTF-8, or `published` is no time from year 1 to 9999; such fields are named.
     pub fn new(message: &'a v1::Document) -> Result<Incoming<'a>, Fault> {
-        let v1::Document { id, title, text, language, published, metadata } = message;
+        let v1::Document { id, title, text, language, published, metadata, unreadable } = message;
+        if !unreadable.is_empty() {
+            let error = String::from_utf8_lossy(unreadable);
+            return Err(Fault::new(Reason::InvalidDocument, "", format_args!("cannot be read: {error}")));
+        }
         let mut fault = Fault::none(Reason::InvalidDocument);
         let incoming = Incoming {
             id: utf8(id, "id", &mut fault),
