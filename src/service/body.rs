@@ -52,6 +52,7 @@ impl<B> RequestBody<B> {
             Framing::Whole | Framing::Unary => Some(call.arrived),
             Framing::Lines | Framing::Stream => None,
         };
+        call.goes_on(matches!(framing, Framing::Lines | Framing::Stream));
         RequestBody { inner, heard: call.arrived, call, reader: Reader::new(framing), began, timer: None }
     }
 
@@ -109,7 +110,10 @@ where
                         Some(read.map(|()| frame))
                     }
                     Some(Err(error)) => Some(Err(Status::from_error(error.into()))),
-                    None => None,
+                    None => {
+                        this.call.goes_on(false);
+                        None
+                    }
                 })
             }
             Poll::Pending => {

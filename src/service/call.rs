@@ -9,6 +9,7 @@ use super::admission::{Admission, Client};
 use super::journal::Journal;
 use super::limits::Limits;
 use super::metrics::Metrics;
+use super::server::STREAM_WINDOW;
 use super::tokens::Token;
 use http::HeaderValue;
 use http::uri::PathAndQuery;
@@ -68,6 +69,10 @@ struct State {
     spent: Spent,
     /// Bytes of the message that is being received or answered.
     held: usize,
+    /// Bytes that its client may have sent on, and that nobody reads while the answer waits to be taken.
+    unread: usize,
+    /// Whether its request may go on after a message.
+    goes_on: bool,
     place: Option<usize>,
     ended: Option<End>,
     task: Option<Waker>,
@@ -220,16 +225,18 @@ impl Register {
         place
     }
 
-    /// Ends the call that holds most bytes, of those that wait and this one. Whether it is this one.
-    fn end_largest(&self, call: &Arc<Call>) -> bool {
+    /// Where calls hold too many bytes, ends the one that holds most, of those that wait and this one.
+    fn look(&self, call: &Arc<Call>) {
+        if self.bytes() <= self.limits.memory_bytes {
+            return;
+        }
         let calls = self.calls();
-        let others = calls.iter().map(|(_, call)| call).filter(|call| call.phase().0 != Phase::Working);
-        let largest = others.chain([call]).max_by_key(|call| call.held());
-        let this = largest.is_none_or(|largest| Arc::ptr_eq(largest, call));
-        if let Some(largest) = largest {
+        let others = calls.iter().map(|(_, call)| call);
+        // One that was ended already is about to give back what it holds.
+        let others = others.filter(|call| call.phase().0 != Phase::Working && call.ended().is_none());
+        if let Some(largest) = others.chain([call]).max_by_key(|call| call.held()) {
             largest.end(End::Memory);
         }
-        this
     }
 }
 
@@ -257,6 +264,8 @@ impl Call {
                 since: arrived,
                 spent: Spent::default(),
                 held: 0,
+                unread: 0,
+                goes_on: false,
                 place: None,
                 ended: None,
                 task: None,
@@ -297,7 +306,13 @@ impl Call {
     }
 
     fn held(&self) -> usize {
-        self.state().held
+        let state = self.state();
+        state.held + state.unread
+    }
+
+    /// Whether its request may go on after a message, from now on.
+    pub(super) fn goes_on(&self, goes_on: bool) {
+        self.state().goes_on = goes_on;
     }
 
     /// Works again.
@@ -306,8 +321,9 @@ impl Call {
     }
 
     /// Has something for its client to take.
-    pub(super) fn sends(&self) {
+    pub(super) fn sends(self: &Arc<Call>) {
         self.goes_to(Phase::Sending, Instant::now);
+        self.register.look(self);
     }
 
     /// Waits for its client to send, since a time that may be over.
@@ -335,6 +351,12 @@ impl Call {
             Phase::Sending => state.spent.sending += spent,
             Phase::Over => {}
         }
+        let bytes = &self.register.bytes;
+        bytes.fetch_sub(std::mem::take(&mut state.unread), Relaxed);
+        if phase == Phase::Sending && state.goes_on {
+            state.unread = STREAM_WINDOW as usize;
+            bytes.fetch_add(state.unread, Relaxed);
+        }
         state.phase = phase;
         state.since = since;
     }
@@ -360,10 +382,8 @@ impl Call {
             return;
         }
         self.state().held += bytes;
-        let before = self.register.bytes.fetch_add(bytes, Relaxed);
-        if before + bytes > self.register.limits.memory_bytes {
-            self.register.end_largest(self);
-        }
+        self.register.bytes.fetch_add(bytes, Relaxed);
+        self.register.look(self);
     }
 
     /// The message that it held is answered.

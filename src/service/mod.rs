@@ -54,6 +54,9 @@ pub use toml_file::{Fault, TomlFile, meant, plain};
 #[cfg(test)]
 pub(crate) fn documented(name: &str, made: &str) {
     const PATH: &str = "docs/operations.md";
+    // Tests run at the same time, and this file has parts of several.
+    static WRITES: std::sync::Mutex<()> = std::sync::Mutex::new(());
+    let _writes = WRITES.lock();
     let (begin, end) = (format!("<!-- {name}: begin -->\n"), format!("<!-- {name}: end -->"));
     let text = std::fs::read_to_string(PATH).unwrap();
     let (before, rest) = text.split_once(&begin).unwrap();

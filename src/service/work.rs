@@ -68,7 +68,9 @@ impl Workers {
     ) -> Result<T, Status> {
         let place = Arc::clone(&self.places).acquire_owned().await.map_err(|_| crashed())?;
         let work = move || {
-            let done = guarded(work);
+            // What it takes for much work is given back, and not kept for little.
+            let done =
+                catch_unwind(AssertUnwindSafe(|| work(&mut Scratch::default()))).map_err(|_| crashed());
             drop(place);
             done
         };

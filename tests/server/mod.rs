@@ -216,3 +216,28 @@ fn unchunked(mut body: &[u8]) -> Vec<u8> {
     }
     out
 }
+
+impl Server {
+    /// The value of a metric that has no labels.
+    pub(crate) fn metric(&self, name: &str) -> f64 {
+        let page = ask(&self.http, "GET", "/metrics", &[], "").body;
+        let value = page.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        value.unwrap_or_else(|| panic!("{name}: {page}")).parse().unwrap()
+    }
+
+    /// Waits until it has nothing to do.
+    pub(crate) fn is_idle(&self) {
+        for (name, idle) in [
+            ("geotopics_calls_working", 0.0),
+            ("geotopics_calls_waiting", 0.0),
+            ("geotopics_held_bytes", 0.0),
+            // That which asks.
+            ("geotopics_connections", 1.0),
+        ] {
+            wait(
+                || self.metric(name) <= idle,
+                || format!("{name} stays {}\n{}", self.metric(name), self.log()),
+            );
+        }
+    }
+}

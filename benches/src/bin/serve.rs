@@ -216,7 +216,10 @@ impl Server {
         let mut stdout = BufReader::new(process.0.stdout.take().ok_or("no standard output")?);
         let mut line = String::new();
         stdout.read_line(&mut line)?;
-        let url = line.split_whitespace().last().ok_or_else(|| format!("{command:?} does not serve"))?;
+        let url = line
+            .split_whitespace()
+            .find(|word| word.contains("://"))
+            .ok_or_else(|| format!("{command:?} does not serve"))?;
         let generator = runtime.block_on(Generator::connect(url, 1, Arc::from(documents)))?;
         Ok(Server { process, generator, _stdout: stdout })
     }

@@ -1,0 +1,13 @@
+//! What a hostile network does to a server, the real one on real sockets, and that those who behave do not notice.
+#![cfg(feature = "server")]
+
+mod bystander;
+mod calls;
+mod connections;
+mod frames;
+mod life;
+mod messages;
+mod raw;
+#[path = "../server/mod.rs"]
+mod server;
+mod texts;
