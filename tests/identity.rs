@@ -133,7 +133,7 @@ async fn only_holders_of_tokens_may_call() {
         [classify(&channel, Some(&slow)).await, classify(&channel, Some(&slow)).await].into();
     let status = answers[1].clone().unwrap_err();
     assert!(answers[0].is_ok());
-    assert_eq!((status.code(), &*reason(&status)), (Code::ResourceExhausted, "RATE"));
+    assert_eq!((status.code(), &*reason(&status)), (Code::ResourceExhausted, "TOKEN_RATE"));
     assert!(status.message().contains("calls_per_second"));
     let details = RpcStatus::decode(status.details()).unwrap().details;
     let delay = RetryInfo::decode(&*details[1].value).unwrap().retry_delay.unwrap();

@@ -168,6 +168,7 @@ impl Case {
             language: language.unwrap_or_default().into_bytes().into(),
             published: published.map(|seconds| Timestamp { seconds, nanos: 0 }),
             metadata: metadata.into_iter().map(entry).collect(),
+            ..v1::Document::default()
         };
         let request = v1::CheckRulesetRequest {
             files: self.files.iter().map(file).collect(),

@@ -54,14 +54,14 @@ impl<U: Message + Name + Default + 'static> Decoder for Reader<U> {
     type Error = Status;
 
     fn decode(&mut self, buf: &mut DecodeBuf<'_>) -> Result<Option<U>, Status> {
-        read(buf.copy_to_bytes(buf.remaining())).map(Some)
+        read(&buf.copy_to_bytes(buf.remaining())).map(Some)
     }
 }
 
-fn read<U: Message + Name + Default + 'static>(bytes: Bytes) -> Result<U, Status> {
+fn read<U: Message + Name + Default + 'static>(bytes: &Bytes) -> Result<U, Status> {
     let mut message = U::default();
     let any: &mut dyn Any = &mut message;
-    let read = if bytes.len() > FEW && count(&bytes, inner_fields(U::NAME)) > FIELDS {
+    let read = if bytes.len() > FEW && count(bytes, inner_fields(U::NAME)) > FIELDS {
         Err(format!("it has more than {FIELDS} fields, which is the limit"))
     } else {
         match U::decode(bytes.clone()) {
@@ -110,8 +110,11 @@ fn count(message: &[u8], inner: &[u32]) -> usize {
     count
 }
 
-/// The next field: its number, and its content where that has a length; nothing at the end.
-fn field<'a>(rest: &mut &'a [u8]) -> Result<Option<(u32, Option<&'a [u8]>)>, String> {
+/// A field: its number, and its content where that has a length.
+type Field<'a> = (u32, Option<&'a [u8]>);
+
+/// The next field; nothing at the end.
+fn field<'a>(rest: &mut &'a [u8]) -> Result<Option<Field<'a>>, String> {
     let wrong = |error: DecodeError| error.to_string();
     if rest.is_empty() {
         return Ok(None);
@@ -130,11 +133,11 @@ fn field<'a>(rest: &mut &'a [u8]) -> Result<Option<(u32, Option<&'a [u8]>)>, Str
 
 /// Reads the documents of a message one by one, and its options.
 fn salvage(
-    bytes: Bytes,
+    bytes: &Bytes,
     documents: &mut Vec<Document>,
     options: &mut Option<ClassifyOptions>,
 ) -> Result<(), String> {
-    let mut rest = &*bytes;
+    let mut rest = &**bytes;
     while let Some((tag, content)) = field(&mut rest)? {
         match (tag, content) {
             (1, Some(content)) => documents.push(
@@ -183,7 +186,7 @@ mod tests {
     }
 
     fn stream(bytes: Vec<u8>) -> ClassifyStreamRequest {
-        read(bytes.into()).unwrap()
+        read(&bytes.into()).unwrap()
     }
 
     #[test]
@@ -215,7 +218,7 @@ mod tests {
             request.documents.iter().map(|document| !document.unreadable.is_empty()).collect();
         assert_eq!(unreadable, [false, true, true, false]);
         assert_eq!(request.options, Some(options));
-        let batch: ClassifyBatchRequest = read(bytes.into()).unwrap();
+        let batch: ClassifyBatchRequest = read(&bytes.into()).unwrap();
         assert_eq!(batch.documents, request.documents);
     }
 
@@ -224,13 +227,13 @@ mod tests {
         for bytes in [vec![0xff; 30], vec![1 << 3 | 2, 100, 1], vec![1 << 3, 5], with_length(2, &[0xff])] {
             let documents = stream(bytes.clone()).documents;
             assert!(documents.len() == 1 && !documents[0].unreadable.is_empty(), "{bytes:?}");
-            let status = read::<ClassifyBatchRequest>(bytes.clone().into()).unwrap_err();
+            let status = read::<ClassifyBatchRequest>(&bytes.clone().into()).unwrap_err();
             assert_eq!(status.code(), Code::InvalidArgument, "{status}");
-            let status = read::<ClassifyRequest>(bytes.into()).unwrap_err();
+            let status = read::<ClassifyRequest>(&bytes.into()).unwrap_err();
             assert_eq!(status.code(), Code::InvalidArgument, "{status}");
         }
         // What a server sends is not the fault of who reads it.
-        let status = read::<ClassifyResponse>(vec![0xff; 30].into()).unwrap_err();
+        let status = read::<ClassifyResponse>(&vec![0xff; 30].into()).unwrap_err();
         assert_eq!(status.code(), Code::Internal);
     }
 
@@ -239,14 +242,14 @@ mod tests {
         let many = FIELDS + 10;
         let empty = [1 << 3 | 2, 0].repeat(many);
         assert_eq!(stream(empty.clone()).documents.len(), 1);
-        let status = read::<ClassifyBatchRequest>(empty.into()).unwrap_err();
+        let status = read::<ClassifyBatchRequest>(&empty.into()).unwrap_err();
         assert!(status.message().contains("250000 fields"), "{status}");
         // Entries of the metadata of one document.
         let entries = [6 << 3 | 2, 0].repeat(many);
         let mut bytes = vec![1 << 3 | 2];
         prost::encoding::encode_varint(entries.len() as u64, &mut bytes);
         bytes.extend(entries);
-        let status = read::<ClassifyRequest>(bytes.into()).unwrap_err();
+        let status = read::<ClassifyRequest>(&bytes.into()).unwrap_err();
         assert!(status.message().contains("250000 fields"), "{status}");
     }
 }

@@ -58,7 +58,7 @@ fn requests_that_do_not_end_are_ended() {
     for (what, path, body) in [
         ("a body that never comes", CLASSIFY, Vec::new()),
         ("half a message", CLASSIFY, part.clone()),
-        ("half a message of a stream", STREAM, part.clone()),
+        ("half a message of a stream", STREAM, part),
         ("a stream without messages", STREAM, Vec::new()),
         ("a stream that has become silent", STREAM, message(0, b"")),
     ] {

@@ -23,13 +23,16 @@ fn flood(address: &str, prepare: impl Fn(&mut Raw), frames: &[u8]) -> Option<(u3
     reader.join().unwrap()
 }
 
+/// What is sent again and again after what comes first.
+type Flood<'a> = (&'a str, &'a dyn Fn(&mut Raw), Vec<u8>);
+
 #[test]
 fn floods_of_frames_without_content_end_their_connection() {
     let server = Server::start(&[]);
     let open = |raw: &mut Raw| assert!(raw.call(1, STREAM));
     let nothing = |_: &mut Raw| {};
     let setting = [&3_u16.to_be_bytes()[..], &100_u32.to_be_bytes()].concat();
-    let floods: [(&str, &dyn Fn(&mut Raw), Vec<u8>); 8] = [
+    let floods: [Flood<'_>; 8] = [
         ("PING", &nothing, frame(PING, 0, 0, b"12345678")),
         ("acknowledged PING", &nothing, frame(PING, 1, 0, b"12345678")),
         ("SETTINGS", &nothing, frame(SETTINGS, 0, 0, &setting)),

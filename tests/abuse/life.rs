@@ -67,7 +67,8 @@ fn rules_change_under_load_and_each_answer_is_of_one_revision() {
     assert!(revisions.len() > 10 && revisions.len() == seen.len(), "a revision with two names: {seen:?}");
 }
 
-/// Whether a call has failed before it was sent: nobody took its connection, or it was closed.
+/// Whether a call has failed before anyone took it: nobody took its connection, it was closed before the call was sent, or the
+/// server's GOAWAY says that the call is none of those it has taken (RFC 9113, 6.8).
 fn found_nobody(status: &Status) -> bool {
     let mut cause: Option<&(dyn Error + 'static)> = status.source();
     while let Some(error) = cause {
@@ -75,6 +76,12 @@ fn found_nobody(status: &Status) -> bool {
             return error.kind() == io::ErrorKind::ConnectionRefused;
         }
         if error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_canceled) {
+            return true;
+        }
+        let gone = |error: &h2::Error| {
+            error.is_go_away() && error.is_remote() && error.reason() == Some(h2::Reason::NO_ERROR)
+        };
+        if error.downcast_ref::<h2::Error>().is_some_and(gone) {
             return true;
         }
         cause = error.source();
@@ -113,6 +120,8 @@ fn the_end_loses_no_call() {
             }
         }
         assert_eq!(server.ended().code(), Some(0));
+        // The server has begun no call that it did not finish: that would stand in the log.
+        assert!(!server.log().contains(r#""message":"call""#), "{}", server.log());
     }
 }
 

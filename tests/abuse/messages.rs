@@ -63,6 +63,9 @@ fn bomb(mut writer: impl Write) {
     (0..300).for_each(|_| writer.write_all(&zeros).unwrap());
 }
 
+/// What is wrong, the headers beside the usual ones, the body, and what comes of it.
+type Case = (&'static str, Vec<(&'static str, &'static str)>, Vec<u8>, Code);
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_no_message_gets_a_status() {
     let server = Server::start(&["--max-message", "1MiB"]);
@@ -81,7 +84,7 @@ async fn what_is_no_message_gets_a_status() {
     let declared = |length: u32| [&[0][..], &length.to_be_bytes()].concat();
     let encoded = |encoding| vec![("grpc-encoding", encoding)];
     let plain = Vec::new;
-    let cases: Vec<(&str, Vec<(&'static str, &str)>, Vec<u8>, Code)> = vec![
+    let cases: Vec<Case> = vec![
         ("nothing wrong", plain(), message(0, &sound), Code::Ok),
         ("nothing wrong, gzip", encoded("gzip"), message(1, &gzip(&sound)), Code::Ok),
         (
