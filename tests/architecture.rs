@@ -7,22 +7,36 @@ use std::path::{Path, PathBuf};
 const MODULES: [&str; 8] = ["text", "rules", "engine", "quality", "catalog", "wire", "service", "cli"];
 
 /// What the modules before `wire`, the library without the feature `server`, know nothing of.
-const SERVER_CRATES: [&str; 16] = [
+const SERVER_CRATES: [&str; 29] = [
+    "axum",
     "bytes",
+    "bytesize",
     "clap",
     "clap_complete",
     "futures_util",
+    "getrandom",
     "hdrhistogram",
+    "http",
+    "http_body",
+    "hyper",
     "hyper_util",
     "mimalloc",
     "pbjson",
+    "prometheus",
     "prost",
+    "sd_notify",
     "serde",
     "serde_json",
+    "slab",
+    "socket2",
+    "subtle",
     "tokio",
+    "tokio_rustls",
     "tokio_stream",
+    "tokio_util",
     "tonic",
     "tower",
+    "tower_http",
     "tracing",
 ];
 

@@ -169,6 +169,7 @@ impl Calls {
                 format!("this client has its share of the {limit} calls that may be under way (max_calls)"),
             ),
         };
+        self.connection.pauses(self.register.admission.pause());
         self.register.metrics.refused(reason);
         wire::refusal(Code::ResourceExhausted, reason, message, Some(RETRY))
     }

@@ -50,6 +50,8 @@ struct State {
     idle_since: Instant,
     /// The call that arrived last, till its task takes it; over HTTP/1.1, where calls have no tasks of their own, till its end.
     latest: Option<Arc<Call>>,
+    /// Until when nothing is to be read from it.
+    unread_until: Instant,
 }
 
 /// A connection in its place; it leaves it when it is dropped.
@@ -95,7 +97,8 @@ impl Connections {
                 return None;
             }
         }
-        let state = State { calls: 0, used: false, idle_since: Instant::now(), latest: None };
+        let now = Instant::now();
+        let state = State { calls: 0, used: false, idle_since: now, latest: None, unread_until: now };
         let connection =
             Arc::new(Connection { address, client, state: Mutex::new(state), evicted: Notify::new() });
         let key = open.insert(Arc::clone(&connection));
@@ -115,6 +118,18 @@ impl Connections {
 impl Connection {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Is not to be read from for some time.
+    pub(super) fn pauses(&self, time: Duration) {
+        if !time.is_zero() {
+            self.state().unread_until = Instant::now() + time;
+        }
+    }
+
+    /// Until when nothing is to be read from it.
+    pub(super) fn unread_until(&self) -> Instant {
+        self.state().unread_until
     }
 
     /// A call arrives.

@@ -4,13 +4,18 @@
 //! end; so is a call that is reset at once (CVE-2019-9512, -9515, -9518; CVE-2023-44487). They are counted here on the stream of
 //! bytes below HTTP, without a copy: each takes one from a budget that time, content and answers fill up again. Where it is
 //! empty the connection ends with GOAWAY, ENHANCE_YOUR_CALM and a sentence that names the limit.
+//!
+//! And here a connection is not read from for a moment, where its calls are refused faster than is good (`admission`).
 
+use super::connections::Connection;
 use super::limits::Limits;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Sleep, sleep_until};
 
 /// What an HTTP/2 client sends before its frames (RFC 9113, 3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -34,6 +39,8 @@ const EXPLAINS: f64 = 4.0;
 #[derive(Debug)]
 pub(super) struct Frames<IO> {
     io: IO,
+    connection: Arc<Connection>,
+    pause: Option<Pin<Box<Sleep>>>,
     incoming: Parser,
     outgoing: Parser,
     control: Budget,
@@ -43,9 +50,11 @@ pub(super) struct Frames<IO> {
 }
 
 impl<IO> Frames<IO> {
-    pub(super) fn new(io: IO, limits: &Limits) -> Frames<IO> {
+    pub(super) fn new(io: IO, connection: Arc<Connection>, limits: &Limits) -> Frames<IO> {
         Frames {
             io,
+            connection,
+            pause: None,
             incoming: Parser { state: State::Preface(0) },
             outgoing: Parser { state: State::Head([0; HEAD], 0) },
             control: Budget::new(limits.control_frames),
@@ -103,6 +112,14 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> AsyncRead for Frames<IO> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
+        let until = this.connection.unread_until();
+        if Instant::now() < until {
+            let pause = this.pause.get_or_insert_with(|| Box::pin(sleep_until(until.into())));
+            if pause.deadline() != until.into() {
+                pause.as_mut().reset(until.into());
+            }
+            ready!(pause.as_mut().poll(cx));
+        }
         let before = buffer.filled().len();
         ready!(Pin::new(&mut this.io).poll_read(cx, buffer))?;
         let data = buffer.filled().get(before..).unwrap_or_default();
@@ -274,6 +291,8 @@ impl Parser {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::service::connections::Connections;
+    use crate::service::metrics::Metrics;
     use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 
     const PING: u8 = 6;
@@ -287,7 +306,9 @@ mod tests {
     fn connection() -> (Frames<DuplexStream>, DuplexStream) {
         let (ours, theirs) = duplex(1 << 20);
         let limits = Limits { control_frames: 100, resets: 10, ..Limits::default() };
-        (Frames::new(ours, &limits), theirs)
+        let connections = Arc::new(Connections::new(1, Arc::new(Metrics::new().unwrap())));
+        let place = connections.enter([127, 0, 0, 1].into(), Arc::default()).unwrap();
+        (Frames::new(ours, Arc::clone(&place.connection), &limits), theirs)
     }
 
     /// Sends bytes in pieces of some length; the error of the server, and what it said.

@@ -286,7 +286,7 @@ async fn speak<IO: AsyncRead + AsyncWrite + Unpin + 'static>(
     shutdown: &CancellationToken,
 ) {
     let http = hyper(limits, &place);
-    let io = TokioIo::new(Frames::new(io, limits));
+    let io = TokioIo::new(Frames::new(io, Arc::clone(&place.connection), limits));
     place.serve(http.serve_connection(io, calls), limits, shutdown).await;
 }
 
