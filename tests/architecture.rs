@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 const MODULES: [&str; 8] = ["text", "rules", "engine", "quality", "catalog", "wire", "service", "cli"];
 
 /// What the modules before `wire`, the library without the feature `server`, know nothing of.
-const SERVER_CRATES: [&str; 29] = [
+const SERVER_CRATES: [&str; 30] = [
     "axum",
     "bytes",
     "bytesize",

@@ -11,6 +11,7 @@ use slab::Slab;
 use std::future::poll_fn;
 use std::net::IpAddr;
 use std::pin::pin;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::{Duration, Instant};
@@ -37,6 +38,11 @@ pub(super) struct Connections {
 pub(super) struct Connection {
     pub(super) address: IpAddr,
     pub(super) client: Arc<Client>,
+    opened: Instant,
+    /// Until when nothing is to be read from it, in microseconds from its start; looked at for each read.
+    unread_until: AtomicU64,
+    /// Whether there is a latest call; looked at whenever anything happens.
+    has_latest: AtomicBool,
     state: Mutex<State>,
     evicted: Notify,
 }
@@ -50,8 +56,6 @@ struct State {
     idle_since: Instant,
     /// The call that arrived last, till its task takes it; over HTTP/1.1, where calls have no tasks of their own, till its end.
     latest: Option<Arc<Call>>,
-    /// Until when nothing is to be read from it.
-    unread_until: Instant,
 }
 
 /// A connection in its place; it leaves it when it is dropped.
@@ -97,10 +101,17 @@ impl Connections {
                 return None;
             }
         }
-        let now = Instant::now();
-        let state = State { calls: 0, used: false, idle_since: now, latest: None, unread_until: now };
-        let connection =
-            Arc::new(Connection { address, client, state: Mutex::new(state), evicted: Notify::new() });
+        let opened = Instant::now();
+        let state = State { calls: 0, used: false, idle_since: opened, latest: None };
+        let connection = Arc::new(Connection {
+            address,
+            client,
+            opened,
+            unread_until: AtomicU64::new(0),
+            has_latest: AtomicBool::new(false),
+            state: Mutex::new(state),
+            evicted: Notify::new(),
+        });
         let key = open.insert(Arc::clone(&connection));
         Some(Place { connection, connections: Arc::clone(self), key })
     }
@@ -123,13 +134,20 @@ impl Connection {
     /// Is not to be read from for some time.
     pub(super) fn pauses(&self, time: Duration) {
         if !time.is_zero() {
-            self.state().unread_until = Instant::now() + time;
+            let until = (self.opened.elapsed() + time).as_micros();
+            self.unread_until.store(u64::try_from(until).unwrap_or(u64::MAX), Relaxed);
         }
     }
 
-    /// Until when nothing is to be read from it.
-    pub(super) fn unread_until(&self) -> Instant {
-        self.state().unread_until
+    /// Until when nothing is to be read from it, if that is not over.
+    pub(super) fn unread_until(&self) -> Option<Instant> {
+        let until = self.unread_until.load(Relaxed);
+        let until = (until > 0).then(|| self.opened + Duration::from_micros(until))?;
+        if Instant::now() < until {
+            return Some(until);
+        }
+        self.unread_until.store(0, Relaxed);
+        None
     }
 
     /// A call arrives.
@@ -138,6 +156,7 @@ impl Connection {
         state.calls += 1;
         state.used = true;
         state.latest = Some(Arc::clone(call));
+        self.has_latest.store(true, Relaxed);
     }
 
     /// A call has ended.
@@ -147,6 +166,7 @@ impl Connection {
         if state.calls == 0 {
             state.idle_since = Instant::now();
             state.latest = None;
+            self.has_latest.store(false, Relaxed);
         }
     }
 
@@ -162,6 +182,9 @@ impl Connection {
 
     /// Whether an HTTP/1.1 call was ended while its client takes its answer, or does not.
     fn is_ended(&self) -> bool {
+        if !self.has_latest.load(Relaxed) {
+            return false;
+        }
         let call = self.state().latest.clone();
         call.is_some_and(|call| call.phase().0 == Phase::Sending && call.ended().is_some())
     }
@@ -235,6 +258,7 @@ pub(super) struct Streams {
 impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Streams {
     fn execute(&self, stream: F) {
         let call = self.connection.state().latest.take();
+        self.connection.has_latest.store(false, Relaxed);
         match call {
             Some(call) => drop(tokio::spawn(taken(stream, call, self.stall))),
             None => drop(tokio::spawn(stream)),

@@ -112,8 +112,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> AsyncRead for Frames<IO> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
-        let until = this.connection.unread_until();
-        if Instant::now() < until {
+        if let Some(until) = this.connection.unread_until() {
             let pause = this.pause.get_or_insert_with(|| Box::pin(sleep_until(until.into())));
             if pause.deadline() != until.into() {
                 pause.as_mut().reset(until.into());
