@@ -170,6 +170,19 @@ fn lines_are_answered_in_order_and_bad_ones_in_place() {
     assert_eq!(lines.len(), 7);
 }
 
+#[test]
+fn lines_are_those_of_the_command_line() {
+    let server = Server::start(&[]);
+    let articles = std::fs::read("examples/articles.jsonl").unwrap();
+    let reply = ask(&server.http, "POST", "/v1/classify:stream?near_misses=true", &[LINES], articles);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_geotopics"));
+    command.args(["classify", "--near-misses", "examples/articles.jsonl", "--rules"]).arg(server.rules());
+    let printed = String::from_utf8(command.output().unwrap().stdout).unwrap();
+    // Each tells the name under which it has the ruleset.
+    assert_eq!(reply.body, printed);
+    assert!(reply.body.lines().count() > 3 && !reply.body.contains("\"error\""), "{reply:?}");
+}
+
 /// A client of a stream that has sent the start of its request.
 fn stream(server: &Server) -> TcpStream {
     let address = server.http.strip_prefix("http://").unwrap();

@@ -286,7 +286,9 @@ impl Protos {
             (Type::Double, _) => json!({ "type": "number" }),
             (Type::Bool, _) => json!({ "type": "boolean" }),
             (Type::Uint32, _) => json!({ "type": "integer", "minimum": 0, "maximum": u32::MAX }),
-            (_, ".google.protobuf.Timestamp") => json!({ "type": "string", "format": "date-time" }),
+            (_, ".google.protobuf.Timestamp") => {
+                json!({ "type": "string", "anyOf": [{ "format": "date-time" }, { "format": "date" }] })
+            }
             (Type::Message | Type::Enum, name) => reference(name),
             (other, _) => panic!("no schema for {other:?}"),
         };

@@ -73,7 +73,13 @@ impl Serialize for Timestamp {
 impl<'de> Deserialize<'de> for Timestamp {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
         let text = String::deserialize(deserializer)?;
-        let time: jiff::Timestamp = text.parse().map_err(de::Error::custom)?;
+        // A bare date is no time of protocol buffers, but stands in the files that the command line takes, and is 00:00 UTC.
+        let date = if text.len() == "2024-05-31".len() { "T00:00:00Z" } else { "" };
+        let time: jiff::Timestamp = format!("{text}{date}").parse().map_err(|_| {
+            de::Error::custom(format!(
+                "{text:?} is neither a time such as 2024-05-31T08:30:00Z nor a date such as 2024-05-31"
+            ))
+        })?;
         let second = time.as_nanosecond().div_euclid(1_000_000_000);
         let nanos = time.as_nanosecond().rem_euclid(1_000_000_000);
         Ok(Timestamp { seconds: second as i64, nanos: nanos as i32 })
@@ -338,6 +344,17 @@ mod tests {
         let json = serde_json::to_string(&status).unwrap();
         assert!(json.contains(r#""@type":"type.googleapis.com/google.rpc.BadRequest""#), "{json}");
         assert_eq!(serde_json::from_str::<crate::wire::proto::google::rpc::Status>(&json).unwrap(), status);
+    }
+
+    #[test]
+    fn a_date_is_its_first_second() {
+        let document: Document = serde_json::from_str(r#"{"published": "2024-05-31"}"#).unwrap();
+        assert_eq!(document.published, Some(Timestamp { seconds: 1_717_113_600, nanos: 0 }));
+        for wrong in ["2024-05", "2024-02-30", "yesterday!", "31.05.2024", "2024-05-31T08:30:00"] {
+            let json = format!(r#"{{"published": "{wrong}"}}"#);
+            let error = serde_json::from_str::<Document>(&json).unwrap_err().to_string();
+            assert!(error.contains("neither a time"), "{error}");
+        }
     }
 
     #[test]

@@ -120,8 +120,10 @@ fn the_end_loses_no_call() {
             }
         }
         assert_eq!(server.ended().code(), Some(0));
-        // The server has begun no call that it did not finish: that would stand in the log.
-        assert!(!server.log().contains(r#""message":"call""#), "{}", server.log());
+        // The server has begun no call that it did not finish: that would stand in the log, where slow ones stand too.
+        let log = server.log();
+        let failed = |line: &&str| line.contains(r#""message":"call""#) && !line.contains(r#""code":"Ok""#);
+        assert_eq!(log.lines().find(failed), None);
     }
 }
 
