@@ -238,6 +238,29 @@ mod tests {
     }
 
     #[test]
+    fn whatever_comes_a_message_of_a_stream_is_answered() {
+        let options = Some(ClassifyOptions { topics: vec!["a".to_owned()], ..ClassifyOptions::default() });
+        let request = ClassifyStreamRequest { documents: vec![document("a"), document("b")], options };
+        let sound = request.encode_to_vec();
+        let mut chance = fastrand::Rng::with_seed(1);
+        for _ in 0..50_000 {
+            let mut bytes = sound.clone();
+            for _ in 0..chance.usize(1..4) {
+                let place = chance.usize(..bytes.len());
+                match chance.u8(..3) {
+                    0 => bytes[place] = chance.u8(..),
+                    1 => bytes.insert(place, chance.u8(..)),
+                    _ => bytes.truncate(place.max(1)),
+                }
+            }
+            let read = stream(bytes.clone());
+            // What is read as it is has no document that is not; what is not has one.
+            let unreadable = read.documents.iter().any(|document| !document.unreadable.is_empty());
+            assert_eq!(ClassifyStreamRequest::decode(&*bytes).is_err(), unreadable, "{bytes:?}");
+        }
+    }
+
+    #[test]
     fn two_bytes_do_not_become_two_hundred_for_long() {
         let many = FIELDS + 10;
         let empty = [1 << 3 | 2, 0].repeat(many);
