@@ -375,7 +375,7 @@ fn life() -> Map<String, Value> {
         ("/readyz".to_owned(), ready),
         (
             "/metrics".to_owned(),
-            get("Metrics", "Metrics for Prometheus.", "application/openmetrics-text", false),
+            get("Metrics", "Metrics for Prometheus.", "text/plain; version=0.0.4", false),
         ),
         ("/openapi.json".to_owned(), get("Description", "This document.", "application/json", false)),
     ])
