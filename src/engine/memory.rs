@@ -3,6 +3,7 @@
 use super::document::Document;
 use super::patterns::Patterns;
 use super::words::Words;
+use std::hint::black_box;
 use std::ops::Range;
 
 /// The patterns of words that were seen before: a table with open addressing, as most words of a document were.
@@ -12,6 +13,8 @@ pub(super) struct Memory {
     owner: u64,
     slots: Vec<Slot>,
     used: usize,
+    /// Words that have no patterns, by their keys, in sets of two: most words are found here, in a cache that is near.
+    plain: Vec<[u64; 2]>,
     patterns: Vec<u32>,
     /// The words of the document that have patterns, and where these stand in `patterns`.
     of_words: Vec<OfWord>,
@@ -35,6 +38,9 @@ struct OfWord {
 
 /// So many slots there are; all are forgotten when half of them are used.
 const SLOTS: usize = 1 << 17;
+
+/// So many sets of words without patterns.
+const PLAIN: usize = 1 << 12;
 
 /// So many words are looked up at once.
 const CHUNK: usize = 64;
@@ -72,14 +78,20 @@ impl Memory {
             let mut count = 0;
             for number in chunk {
                 let key = words.keys()[number];
-                let slot = &self.slots[key as usize % SLOTS];
+                let [first, second] = self.plain[key as usize % PLAIN];
                 telling[count] = number;
-                count += usize::from((slot.key != key) | (slot.from != slot.to));
+                count += usize::from((first != key) & (second != key));
             }
+            // All slots are loaded before the first one is looked at, as in `Anchors::touch`.
+            let slot = |&number: &usize| self.slots[words.keys()[number] as usize % SLOTS].key;
+            black_box(telling[..count].iter().fold(0, |touched, number| touched ^ slot(number)));
             for &number in &telling[..count] {
-                let Slot { from, to, .. } =
-                    self.slot(words.keys()[number], || words.word(document, number), patterns);
-                if from != to {
+                let key = words.keys()[number];
+                let Slot { from, to, .. } = self.slot(key, || words.word(document, number), patterns);
+                if from == to {
+                    let set = &mut self.plain[key as usize % PLAIN];
+                    *set = [key, set[0]];
+                } else {
                     self.of_words.push(OfWord { number: number as u32, from, to });
                     places += (to - from) as usize;
                     if places > most {
@@ -94,6 +106,8 @@ impl Memory {
         self.slots.clear();
         self.slots.resize(SLOTS, Slot::default());
         self.used = 0;
+        self.plain.clear();
+        self.plain.resize(PLAIN, [0; 2]);
     }
 
     /// The slot of a word.
