@@ -64,11 +64,10 @@ impl Words {
         self.odd.clear();
         let wide = split_into(text, &mut self.spans, &mut self.odd);
         let (spans, bytes) = (&self.spans[from..], text.as_bytes());
-        let places = spans.iter().map(|span| (span.start as usize, span.end as usize));
         if wide {
-            self.hashes.extend(places.map(|(start, end)| seed.wide(bytes, start, end)));
+            seed.wide(bytes, spans, &mut self.hashes);
         } else {
-            self.hashes.extend(places.map(|(start, end)| seed.ascii(bytes, start, end)));
+            seed.ascii(bytes, spans, &mut self.hashes);
         }
         if keys {
             self.keys.extend_from_slice(&self.hashes[from..]);
@@ -76,7 +75,7 @@ impl Words {
         self.known.resize(KNOWN, (0, 0));
         for &number in &self.odd {
             let span = self.spans[number as usize];
-            let key = seed.wide(bytes, span.start as usize, span.end as usize);
+            let key = seed.wide_word(bytes, span);
             let known = &mut self.known[key as usize % KNOWN];
             if known.0 != key {
                 *known = (key, with_bare(span.of(text), &mut self.form, |form| seed.bare(form)));

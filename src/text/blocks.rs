@@ -30,6 +30,56 @@ impl Kinds {
     }
 }
 
+/// So many bytes of a block that need a look are those of quotes and apostrophes; of more most are letters.
+const FEW: u32 = 16;
+
+impl Kinds {
+    /// Looks at the signs that are frequent in news: quotes, dashes and the apostrophes of possessives, whose `s` is no
+    /// word. What is left in `other` still needs a look.
+    pub(super) fn settle(mut self, bytes: &[u8], base: usize) -> Kinds {
+        if self.other.count_ones() > FEW {
+            return self;
+        }
+        let mut unseen = self.other;
+        while unseen != 0 {
+            let at = unseen.trailing_zeros() as usize;
+            let (length, apostrophe) = match bytes[base + at..] {
+                [b'\'' | b'`', ..] => (1, true),
+                [0xE2, 0x80, 0x98 | 0x99, ..] => (3, true),
+                // U+2010 to U+2029 but for those two.
+                [0xE2, 0x80, 0x90..=0xA9, ..] => (3, false),
+                // A blank, « and ».
+                [0xC2, 0xA0 | 0xAB | 0xBB, ..] => (2, false),
+                _ => (0, false),
+            };
+            let sign = ((1 << length) - 1) << at;
+            unseen &= !(sign | 1 << at);
+            // What is looked at must be in this block.
+            let behind = at + length;
+            if !apostrophe && behind <= BLOCK {
+                self.other &= !sign;
+            }
+            if !apostrophe {
+                continue;
+            }
+            // Whether the next `s` is a word hangs on whether this one is.
+            let is_word = |bit: usize| (self.plain | self.letters) >> bit & 1 == 1;
+            if at == 0 || behind >= BLOCK || !is_word(at - 1) && matches!(bytes[base + at - 1], b'.' | 0x80..) {
+                break;
+            }
+            match bytes[base + behind..] {
+                [b's' | b'S', after, ..] if !after.is_ascii() => break,
+                [b's' | b'S', after, ..] if after.is_ascii_alphanumeric() => {}
+                [b's' | b'S', ..] if is_word(at - 1) => self.plain &= !(1 << behind),
+                [byte, ..] if !byte.is_ascii() && !is_word(behind) => break,
+                _ => {}
+            }
+            self.other &= !sign;
+        }
+        self
+    }
+}
+
 /// The kinds of the bytes of each block; blanks fill the last one up.
 pub(super) fn blocks(bytes: &[u8]) -> impl Iterator<Item = Kinds> + '_ {
     let (whole, rest) = bytes.as_chunks::<BLOCK>();

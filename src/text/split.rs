@@ -20,44 +20,31 @@ pub(crate) fn split_into(text: &str, spans: &mut Vec<Span>, odd: &mut Vec<u32>) 
     let mut split = Split::<false>::new(text);
     let bytes = split.text.as_bytes();
     let mut wide = false;
-    // The start of a word whose end is still ahead, and whether it may hold letters of two bytes.
-    let mut open = None;
+    let mut edges = Edges::new(spans, bytes.len());
+    // Whether the word whose end is still ahead may hold letters of two bytes.
     let mut open_odd = false;
     for (number, mut kinds) in blocks(bytes).enumerate() {
         let base = number * BLOCK;
-        let first = |bits: u64| (base + bits.trailing_zeros() as usize) as u32;
         let has_letters = kinds.letters != 0;
         // The word before may reach into this block.
         kinds = kinds.from(split.at.saturating_sub(base));
+        if kinds.other != 0 {
+            kinds = kinds.settle(bytes, base);
+        }
         loop {
             let Kinds { plain, letters, other, stops } = kinds;
             let word = plain | letters;
-            let back = word << 1 | u64::from(open.is_some());
-            let (mut starts, mut ends) = (word & !back, !word & back);
+            let back = word << 1 | u64::from(edges.is_open());
+            let (starts, ends) = (word & !back, !word & back);
             // A letter alone before a full stop may begin an acronym; behind the last byte there is no look.
             let alone = starts & plain & !(word >> 1) & (stops >> 1 | 1 << (BLOCK - 1));
             let alone_wide = starts & letters & !(word >> 2) & (stops >> 2 | 3 << (BLOCK - 2));
             let unsure = other | alone | alone_wide;
             let sure = (unsure & unsure.wrapping_neg()).wrapping_sub(1);
-            starts &= sure;
-            ends &= sure;
-            let flat = spans.len();
-            if ends != 0
-                && let Some(start) = open.take()
-            {
-                spans.push(Span { start, end: first(ends) });
-                ends &= ends - 1;
-            }
-            while ends != 0 {
-                spans.push(Span { start: first(starts), end: first(ends) });
-                starts &= starts - 1;
-                ends &= ends - 1;
-            }
-            if starts != 0 {
-                open = Some(first(starts));
-            }
+            let flat = edges.ends;
+            edges.add(starts & sure, ends & sure, base as u32);
             if has_letters || open_odd {
-                for (number, span) in (flat as u32..).zip(&spans[flat..]) {
+                for (number, span) in (flat as u32..).zip(&edges.spans[flat..edges.ends]) {
                     let is_odd = match (span.start as usize).checked_sub(base) {
                         Some(start) => letters >> start << start << (base + BLOCK - span.end as usize) != 0,
                         None => !span.of(text).is_ascii(),
@@ -71,31 +58,113 @@ pub(crate) fn split_into(text: &str, spans: &mut Vec<Span>, odd: &mut Vec<u32>) 
                 break;
             }
             let unsure = base + unsure.trailing_zeros() as usize;
-            split.at = open.take().map_or(unsure, |start| start as usize);
+            split.at = edges.reopen().map_or(unsure, |start| start as usize);
             let free = split.at == unsure;
             if free && split.pass() {
-                // Most quotes and dashes.
-            } else if free && split.unspaced(spans) {
+                // Most signs.
+            } else if free && split.unspaced(&mut edges) {
                 wide = true;
             } else if let Some(word) = split.step(unsure) {
                 wide |= word.wide;
-                spans.push(word.span);
+                edges.push(word.span);
                 if word.odd {
-                    odd.push(spans.len() as u32 - 1);
+                    odd.push(edges.ends as u32 - 1);
                 }
             }
             kinds = kinds.from(split.at.saturating_sub(base));
         }
-        open_odd = open.is_some() && (has_letters || open_odd);
+        open_odd = edges.is_open() && (has_letters || open_odd);
     }
-    if let Some(start) = open {
+    if let Some(start) = edges.reopen() {
         let span = Span { start, end: bytes.len() as u32 };
         if open_odd && !span.of(text).is_ascii() {
-            odd.push(spans.len() as u32);
+            odd.push(edges.ends as u32);
         }
-        spans.push(span);
+        edges.push(span);
     }
+    edges.finish();
     wide
+}
+
+/// Spans as they come from bits: their starts and ends are written apart, so many of a block at once, whether there are
+/// as many or not, as the processor cannot predict how many words a block has. What is written too much is written over.
+struct Edges<'s> {
+    /// Longer than what is known of it.
+    spans: &'s mut Vec<Span>,
+    /// How many spans have a start: one more than have an end if a word is open.
+    starts: usize,
+    ends: usize,
+}
+
+/// Few blocks have more words.
+const AT_ONCE: usize = 12;
+
+impl<'s> Edges<'s> {
+    /// Spans behind those that are there, of a text of so many bytes.
+    fn new(spans: &'s mut Vec<Span>, bytes: usize) -> Self {
+        let known = spans.len();
+        spans.resize(known + bytes / 5 + BLOCK, Span::default());
+        Edges { spans, starts: known, ends: known }
+    }
+
+    fn is_open(&self) -> bool {
+        self.starts > self.ends
+    }
+
+    /// Adds the edges that stand in a block. An end comes first if a word is open.
+    #[inline(always)]
+    fn add(&mut self, starts: u64, ends: u64, base: u32) {
+        if self.spans.len() < self.starts + BLOCK {
+            self.grow();
+        }
+        for_each_bit(starts, &mut self.spans[self.starts..], |span, bit| span.start = base + bit);
+        for_each_bit(ends, &mut self.spans[self.ends..], |span, bit| span.end = base + bit);
+        self.starts += starts.count_ones() as usize;
+        self.ends += ends.count_ones() as usize;
+    }
+
+    /// The start of the open word, which is to be added anew.
+    fn reopen(&mut self) -> Option<u32> {
+        let open = self.is_open().then(|| self.spans[self.ends].start);
+        self.starts = self.ends;
+        open
+    }
+
+    /// Adds a word. None is open.
+    fn push(&mut self, span: Span) {
+        if self.spans.len() == self.ends {
+            self.grow();
+        }
+        self.spans[self.ends] = span;
+        self.ends += 1;
+        self.starts = self.ends;
+    }
+
+    #[cold]
+    fn grow(&mut self) {
+        self.spans.resize(self.spans.len() * 5 / 4 + BLOCK, Span::default());
+    }
+
+    fn finish(self) {
+        self.spans.truncate(self.ends);
+    }
+}
+
+/// Does something with a span for each of the bits, and perhaps with more of the spans.
+#[inline(always)]
+fn for_each_bit(mut bits: u64, spans: &mut [Span], mut write: impl FnMut(&mut Span, u32)) {
+    let Some((first, more)) = spans.split_first_chunk_mut::<AT_ONCE>() else { return };
+    for span in first {
+        write(span, bits.trailing_zeros());
+        bits &= bits.wrapping_sub(1);
+    }
+    for span in more {
+        if bits == 0 {
+            break;
+        }
+        write(span, bits.trailing_zeros());
+        bits &= bits - 1;
+    }
 }
 
 /// A word of a query or term, in which `*` and `?` are letters.
@@ -297,8 +366,8 @@ impl<'t, const PATTERN: bool> Split<'t, PATTERN> {
 
     /// Appends the letters of unspaced scripts that stand here one behind the other, each of which is a word as it stands;
     /// tells whether there are any.
-    fn unspaced(&mut self, spans: &mut Vec<Span>) -> bool {
-        let before = spans.len();
+    fn unspaced(&mut self, edges: &mut Edges<'_>) -> bool {
+        let before = edges.ends;
         let bytes = self.text.as_bytes();
         let mut at = self.at;
         // The last letter, which is a word if nothing follows that belongs to it.
@@ -308,7 +377,7 @@ impl<'t, const PATTERN: bool> Split<'t, PATTERN> {
                 && is_han(*three)
             {
                 if let Some(start) = last.replace(at) {
-                    spans.push(Span { start: start as u32, end: at as u32 });
+                    edges.push(Span { start: start as u32, end: at as u32 });
                 }
                 at += 3;
             }
@@ -320,14 +389,14 @@ impl<'t, const PATTERN: bool> Split<'t, PATTERN> {
                 break;
             }
             if let Some(start) = last.take() {
-                spans.push(Span { start: start as u32, end: at as u32 });
+                edges.push(Span { start: start as u32, end: at as u32 });
             }
             match next {
                 Some((Character { class: Class::Unspaced, bare: true }, length)) => {
                     last = Some(at);
                     at += length;
                 }
-                Some((Character { class: Class::Separator, .. }, length)) if spans.len() > before => {
+                Some((Character { class: Class::Separator, .. }, length)) if edges.ends > before => {
                     at += length
                 }
                 _ => {
@@ -336,7 +405,7 @@ impl<'t, const PATTERN: bool> Split<'t, PATTERN> {
                 }
             }
         }
-        spans.len() > before
+        edges.ends > before
     }
 
     /// The end of the acronym whose first letter ends at `end`, or `end` if it is none.
@@ -447,7 +516,7 @@ mod tests {
             "\u{200B}",
         ];
         let mut random = fastrand::Rng::with_seed(5);
-        for _ in 0..20_000 {
+        for _ in 0..200_000 {
             let text: String =
                 (0..random.usize(..40)).map(|_| pieces[random.usize(..pieces.len())]).collect();
             let (mut spans, mut odd) = (Vec::new(), Vec::new());
