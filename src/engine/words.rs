@@ -64,7 +64,7 @@ impl Words {
         self.odd.clear();
         let wide = split_into(text, &mut self.spans, &mut self.odd);
         let (spans, bytes) = (&self.spans[from..], text.as_bytes());
-        if wide {
+        if wide || !self.odd.is_empty() {
             seed.wide(bytes, spans, &mut self.hashes);
         } else {
             seed.ascii(bytes, spans, &mut self.hashes);
@@ -75,7 +75,7 @@ impl Words {
         self.known.resize(KNOWN, (0, 0));
         for &number in &self.odd {
             let span = self.spans[number as usize];
-            let key = seed.wide_word(bytes, span);
+            let key = self.hashes[number as usize];
             let known = &mut self.known[key as usize % KNOWN];
             if known.0 != key {
                 *known = (key, with_bare(span.of(text), &mut self.form, |form| seed.bare(form)));
