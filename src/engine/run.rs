@@ -8,6 +8,7 @@ use super::hits::{Hit, settle};
 use super::plan::{RulePlan, Use};
 use super::score::{self, Fate, RuleHit};
 use super::scratch::Scratch;
+use super::words::Words;
 use super::{Classifier, Stage, TopicInfo};
 use crate::text::{Language, detect};
 
@@ -89,10 +90,15 @@ impl Classifier {
             );
         }
         let set_off = std::mem::take(&mut scratch.set_off);
+        let most = score::Most::new(&self.scoring);
         for rules in
             set_off.chunk_by(|a, b| a.rule == b.rule || self.rule(a.rule).topic == self.rule(b.rule).topic)
         {
-            self.topic(document, rules, scratch, &mut view, &mut keep);
+            // Of most topics only this much is to be known.
+            let least = self.plan.topics[self.rule(rules[0].rule).topic as usize].least;
+            if keep.near_misses() || self.most_points(rules, &most, &scratch.words) >= least {
+                self.topic(document, rules, scratch, &mut view, &mut keep);
+            }
         }
         if let Some(explained) = keep.explained() {
             for topic in explained.iter_mut() {
@@ -187,6 +193,18 @@ impl Classifier {
         }
     }
 
+    /// At least the points that a topic can have by the rules that were set off, without a look at where these match.
+    fn most_points(&self, set_off: &[SetOff], most: &score::Most, words: &Words) -> Points {
+        let mut sum = score::Sum::default();
+        for of_rule in set_off.chunk_by(|a, b| a.rule == b.rule) {
+            let RulePlan { weight, query, .. } = *self.rule(of_rule[0].rule);
+            // Places come in order: those of the title first.
+            let place = of_rule[0].place.filter(|_| query.is_none());
+            sum.add(weight * most.share(place.map(|(start, _)| (words.field_of(start), of_rule.len()))));
+        }
+        sum.at_most()
+    }
+
     /// Looks at the document as a topic does: without the words that its masks hide.
     fn look(&self, document: &Document<'_>, topic: u32, scratch: &mut Scratch, view: &mut View) {
         let Scratch { masks, found, words, masked, eval, .. } = scratch;
@@ -243,7 +261,6 @@ impl Classifier {
             points = points.saturating_add(score::points(self.rule(of_rule[0].rule).weight, &*of_rule).0);
         }
         let points = Points(points);
-        // Of most topics only this much is to be known.
         if points < self.plan.topics[number as usize].least && !keep.near_misses() {
             return;
         }

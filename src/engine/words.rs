@@ -119,7 +119,12 @@ impl Words {
 
     /// The field a hit is in.
     pub(super) fn field(&self, hit: Hit) -> Field {
-        if (hit.start as usize) < self.text { Field::Title } else { Field::Text }
+        self.field_of(hit.start)
+    }
+
+    /// The field of the word with this number.
+    pub(super) fn field_of(&self, number: u32) -> Field {
+        if (number as usize) < self.text { Field::Title } else { Field::Text }
     }
 
     /// The place of a hit in its field.
