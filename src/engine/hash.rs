@@ -43,7 +43,10 @@ impl Seed {
         hashes.resize(from + words.len(), 0);
         for (hash, word) in hashes[from..].iter_mut().zip(words) {
             let (start, length) = (word.start as usize, (word.end - word.start) as usize);
-            *hash = match (text.get(start..start + 16).and_then(|bytes| bytes.first_chunk()), MASKS.get(length)) {
+            *hash = match (
+                text.get(start..start + 16).and_then(|bytes| bytes.first_chunk()),
+                MASKS.get(length),
+            ) {
                 (Some(bytes), Some(&keep)) => {
                     let (low, high) = masked(halves(bytes), keep, case);
                     self.step(self.0[0] ^ length as u64, low, high)

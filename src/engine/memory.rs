@@ -4,7 +4,7 @@ use super::document::Document;
 use super::patterns::Patterns;
 use super::words::Words;
 use std::hint::black_box;
-use std::ops::Range;
+use std::{ops, slice};
 
 /// The patterns of words that were seen before: a table with open addressing, as most words of a document were.
 #[derive(Debug, Default)]
@@ -24,16 +24,24 @@ pub(super) struct Memory {
 #[derive(Clone, Copy, Debug, Default)]
 struct Slot {
     key: u64,
+    range: Range,
+}
+
+/// Which of [`Memory::patterns`] are those of a word, or if it has one only, that one and [`ONE`].
+#[derive(Clone, Copy, Debug, Default)]
+struct Range {
     from: u32,
     to: u32,
 }
+
+/// Instead of an end: most words that have patterns have one, which needs no look elsewhere.
+const ONE: u32 = u32::MAX;
 
 /// The patterns of a word of the document.
 #[derive(Clone, Copy, Debug)]
 struct OfWord {
     number: u32,
-    from: u32,
-    to: u32,
+    range: Range,
 }
 
 /// So many slots there are; all are forgotten when half of them are used.
@@ -49,7 +57,7 @@ const CHUNK: usize = 64;
 const MOST_PATTERNS: usize = 1 << 19;
 
 /// A range in pieces.
-fn chunks(range: Range<usize>, size: usize) -> impl Iterator<Item = Range<usize>> {
+fn chunks(range: ops::Range<usize>, size: usize) -> impl Iterator<Item = ops::Range<usize>> {
     range.clone().step_by(size).map(move |from| from..range.end.min(from + size))
 }
 
@@ -87,13 +95,13 @@ impl Memory {
             black_box(telling[..count].iter().fold(0, |touched, number| touched ^ slot(number)));
             for &number in &telling[..count] {
                 let key = words.keys()[number];
-                let Slot { from, to, .. } = self.slot(key, || words.word(document, number), patterns);
-                if from == to {
+                let Slot { range, .. } = self.slot(key, || words.word(document, number), patterns);
+                if range.is_empty() {
                     let set = &mut self.plain[key as usize % PLAIN];
                     *set = [key, set[0]];
                 } else {
-                    self.of_words.push(OfWord { number: number as u32, from, to });
-                    places += (to - from) as usize;
+                    self.of_words.push(OfWord { number: number as u32, range });
+                    places += range.of(&self.patterns).len();
                     if places > most {
                         return;
                     }
@@ -136,7 +144,14 @@ impl Memory {
         }
         let from = self.patterns.len() as u32;
         patterns.of_word(word, &mut self.patterns);
-        let slot = Slot { key, from, to: self.patterns.len() as u32 };
+        let range = match self.patterns[from as usize..] {
+            [one] => {
+                self.patterns.pop();
+                Range { from: one, to: ONE }
+            }
+            _ => Range { from, to: self.patterns.len() as u32 },
+        };
+        let slot = Slot { key, range };
         self.slots[at] = slot;
         self.used += 1;
         slot
@@ -144,16 +159,25 @@ impl Memory {
 
     /// Each word of the document that has patterns, by its number, with them.
     pub(super) fn words(&self) -> impl Iterator<Item = (usize, &[u32])> {
-        self.of_words.iter().map(|of_word| (of_word.number as usize, self.patterns_of(of_word)))
+        self.of_words.iter().map(|of_word| (of_word.number as usize, of_word.range.of(&self.patterns)))
     }
 
     /// The patterns of the word with this number.
     pub(super) fn of_word(&self, number: usize) -> &[u32] {
         let found = self.of_words.binary_search_by_key(&(number as u32), |of_word| of_word.number);
-        found.map_or(&[], |index| self.patterns_of(&self.of_words[index]))
+        found.map_or(&[], |index| self.of_words[index].range.of(&self.patterns))
+    }
+}
+
+impl Range {
+    fn is_empty(&self) -> bool {
+        self.from == self.to
     }
 
-    fn patterns_of(&self, of_word: &OfWord) -> &[u32] {
-        &self.patterns[of_word.from as usize..of_word.to as usize]
+    fn of<'p>(&'p self, patterns: &'p [u32]) -> &'p [u32] {
+        match self.to {
+            ONE => slice::from_ref(&self.from),
+            to => &patterns[self.from as usize..to as usize],
+        }
     }
 }

@@ -64,7 +64,8 @@ impl Kinds {
             }
             // Whether the next `s` is a word hangs on whether this one is.
             let is_word = |bit: usize| (self.plain | self.letters) >> bit & 1 == 1;
-            if at == 0 || behind >= BLOCK || !is_word(at - 1) && matches!(bytes[base + at - 1], b'.' | 0x80..) {
+            if at == 0 || behind >= BLOCK || !is_word(at - 1) && matches!(bytes[base + at - 1], b'.' | 0x80..)
+            {
                 break;
             }
             match bytes[base + behind..] {
