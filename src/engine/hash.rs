@@ -27,11 +27,13 @@ impl Seed {
     }
 
     /// Appends the hashes of the bare forms of words which hold only ASCII letters and digits: for these `| 0x20` is exact.
+    #[inline(never)]
     pub(super) fn ascii(self, text: &[u8], words: &[Span], hashes: &mut Vec<u64>) {
         self.all(text, words, hashes, |bytes| bytes | 0x2020_2020_2020_2020);
     }
 
     /// The same for words whose bare forms differ from them in the case of ASCII letters only.
+    #[inline(never)]
     pub(super) fn wide(self, text: &[u8], words: &[Span], hashes: &mut Vec<u64>) {
         self.all(text, words, hashes, lower);
     }
@@ -39,21 +41,16 @@ impl Seed {
     /// In a loop with as little in it as can be: it takes a third of reading.
     #[inline(always)]
     fn all(self, text: &[u8], words: &[Span], hashes: &mut Vec<u64>, case: impl Fn(u64) -> u64 + Copy) {
-        let from = hashes.len();
-        hashes.resize(from + words.len(), 0);
-        for (hash, word) in hashes[from..].iter_mut().zip(words) {
+        hashes.extend(words.iter().map(|word| {
             let (start, length) = (word.start as usize, (word.end - word.start) as usize);
-            *hash = match (
-                text.get(start..start + 16).and_then(|bytes| bytes.first_chunk()),
-                MASKS.get(length),
-            ) {
+            match (text.get(start..start + 16).and_then(|bytes| bytes.first_chunk()), MASKS.get(length)) {
                 (Some(bytes), Some(&keep)) => {
                     let (low, high) = masked(halves(bytes), keep, case);
                     self.step(self.0[0] ^ length as u64, low, high)
                 }
                 _ => self.long(text, start, start + length, case),
-            };
-        }
+            }
+        }));
     }
 
     /// The hash of one of the few words that are long, or at the end of the text.

@@ -85,11 +85,14 @@ impl Kinds {
 pub(super) fn blocks(bytes: &[u8]) -> impl Iterator<Item = Kinds> + '_ {
     let (whole, rest) = bytes.as_chunks::<BLOCK>();
     let mut last = [b' '; BLOCK];
-    last[..rest.len()].copy_from_slice(rest);
-    let last = (!rest.is_empty()).then_some(last);
     // The first byte of a letter is the last one of the block before.
     let mut carry = false;
-    let mut kinds = move |block: &[u8; BLOCK]| {
+    (0..bytes.len().div_ceil(BLOCK)).map(move |number| {
+        // Not before it is needed: the end of a text is far from what the processor has loaded at its beginning.
+        let block = whole.get(number).unwrap_or_else(|| {
+            last[..rest.len()].copy_from_slice(rest);
+            &last
+        });
         let mut kinds = kinds(block);
         if kinds.other != 0 {
             let first = letters(block);
@@ -98,9 +101,7 @@ pub(super) fn blocks(bytes: &[u8]) -> impl Iterator<Item = Kinds> + '_ {
             carry = first >> (BLOCK - 1) == 1;
         }
         kinds
-    };
-    let blocks = whole.len() + usize::from(last.is_some());
-    (0..blocks).filter_map(move |number| whole.get(number).or(last.as_ref()).map(&mut kinds))
+    })
 }
 
 #[inline(always)]
