@@ -7,6 +7,7 @@
 mod blocks;
 mod class;
 mod detect;
+mod edges;
 mod forms;
 mod language;
 mod pages;

@@ -3,6 +3,7 @@
 use super::Span;
 use super::blocks::{BLOCK, Kinds, blocks};
 use super::class::{Class, class};
+use super::edges::Edges;
 use super::forms::is_bare_char;
 use super::pages::Pages;
 
@@ -41,10 +42,10 @@ pub(crate) fn split_into(text: &str, spans: &mut Vec<Span>, odd: &mut Vec<u32>) 
             let alone_wide = starts & letters & !(word >> 2) & (stops >> 2 | 3 << (BLOCK - 2));
             let unsure = other | alone | alone_wide;
             let sure = (unsure & unsure.wrapping_neg()).wrapping_sub(1);
-            let flat = edges.ends;
+            let flat = edges.count();
             edges.add(starts & sure, ends & sure, base as u32);
             if has_letters || open_odd {
-                for (number, span) in (flat as u32..).zip(&edges.spans[flat..edges.ends]) {
+                for (number, span) in (flat as u32..).zip(edges.from(flat)) {
                     let is_odd = match (span.start as usize).checked_sub(base) {
                         Some(start) => letters >> start << start << (base + BLOCK - span.end as usize) != 0,
                         None => !span.of(text).is_ascii(),
@@ -68,7 +69,7 @@ pub(crate) fn split_into(text: &str, spans: &mut Vec<Span>, odd: &mut Vec<u32>) 
                 wide |= word.wide;
                 edges.push(word.span);
                 if word.odd {
-                    odd.push(edges.ends as u32 - 1);
+                    odd.push(edges.count() as u32 - 1);
                 }
             }
             kinds = kinds.from(split.at.saturating_sub(base));
@@ -78,106 +79,12 @@ pub(crate) fn split_into(text: &str, spans: &mut Vec<Span>, odd: &mut Vec<u32>) 
     if let Some(start) = edges.reopen() {
         let span = Span { start, end: bytes.len() as u32 };
         if open_odd && !span.of(text).is_ascii() {
-            odd.push(edges.ends as u32);
+            odd.push(edges.count() as u32);
         }
         edges.push(span);
     }
     edges.finish();
     wide
-}
-
-/// Spans as they come from bits: their starts and ends are written apart, so many of a block at once, whether there are
-/// as many or not, as the processor cannot predict how many words a block has. What is written too much is written over.
-struct Edges<'s> {
-    /// Longer than what is known of it.
-    spans: &'s mut Vec<Span>,
-    /// How many spans have a start: one more than have an end if a word is open.
-    starts: usize,
-    ends: usize,
-}
-
-/// Most blocks of a text have as many words as the next, in these steps.
-const AT_ONCE: usize = 6;
-
-impl<'s> Edges<'s> {
-    /// Spans behind those that are there, of a text of so many bytes.
-    fn new(spans: &'s mut Vec<Span>, bytes: usize) -> Self {
-        let known = spans.len();
-        spans.resize(known + bytes / 5 + BLOCK, Span::default());
-        Edges { spans, starts: known, ends: known }
-    }
-
-    fn is_open(&self) -> bool {
-        self.starts > self.ends
-    }
-
-    /// Adds the edges that stand in a block. An end comes first if a word is open.
-    #[inline(always)]
-    fn add(&mut self, starts: u64, ends: u64, base: u32) {
-        if self.spans.len() < self.starts + BLOCK {
-            self.grow();
-        }
-        for_each_bit(starts, &mut self.spans[self.starts..], |span, bit| span.start = base + bit);
-        for_each_bit(ends, &mut self.spans[self.ends..], |span, bit| span.end = base + bit);
-        self.starts += starts.count_ones() as usize;
-        self.ends += ends.count_ones() as usize;
-    }
-
-    /// The start of the open word, which is to be added anew.
-    fn reopen(&mut self) -> Option<u32> {
-        let open = self.is_open().then(|| self.spans[self.ends].start);
-        self.starts = self.ends;
-        open
-    }
-
-    /// Adds a word. None is open.
-    fn push(&mut self, span: Span) {
-        if self.spans.len() == self.ends {
-            self.grow();
-        }
-        self.spans[self.ends] = span;
-        self.ends += 1;
-        self.starts = self.ends;
-    }
-
-    /// Adds so many words of three bytes, one behind the other. None is open.
-    fn push_threes(&mut self, start: u32, count: usize) {
-        if self.spans.len() < self.ends + count {
-            self.spans.resize((self.spans.len() + count) * 5 / 4, Span::default());
-        }
-        for (number, span) in (0..).zip(&mut self.spans[self.ends..self.ends + count]) {
-            *span = Span { start: start + 3 * number, end: start + 3 * number + 3 };
-        }
-        self.ends += count;
-        self.starts = self.ends;
-    }
-
-    #[cold]
-    fn grow(&mut self) {
-        self.spans.resize(self.spans.len() * 5 / 4 + BLOCK, Span::default());
-    }
-
-    fn finish(self) {
-        self.spans.truncate(self.ends);
-    }
-}
-
-/// Does something with a span for each of the bits, and perhaps with more of the spans.
-#[inline(always)]
-fn for_each_bit(mut bits: u64, spans: &mut [Span], mut write: impl FnMut(&mut Span, u32)) {
-    let mut write_all = |spans: &mut [Span; AT_ONCE]| {
-        for span in spans {
-            write(span, bits.trailing_zeros());
-            bits &= bits.wrapping_sub(1);
-        }
-        bits != 0
-    };
-    let (spans, _) = spans.as_chunks_mut();
-    for spans in spans {
-        if !write_all(spans) {
-            break;
-        }
-    }
 }
 
 /// A word of a query or term, in which `*` and `?` are letters.
@@ -380,7 +287,7 @@ impl<'t, const PATTERN: bool> Split<'t, PATTERN> {
     /// Appends the letters of unspaced scripts that stand here one behind the other, each of which is a word as it stands;
     /// tells whether there are any.
     fn unspaced(&mut self, edges: &mut Edges<'_>) -> bool {
-        let before = edges.ends;
+        let before = edges.count();
         let bytes = self.text.as_bytes();
         let mut at = self.at;
         // The last letter, which is a word if nothing follows that belongs to it.
@@ -411,7 +318,7 @@ impl<'t, const PATTERN: bool> Split<'t, PATTERN> {
                     last = Some(at);
                     at += length;
                 }
-                Some((Character { class: Class::Separator, .. }, length)) if edges.ends > before => {
+                Some((Character { class: Class::Separator, .. }, length)) if edges.count() > before => {
                     at += length
                 }
                 _ => {
@@ -420,7 +327,7 @@ impl<'t, const PATTERN: bool> Split<'t, PATTERN> {
                 }
             }
         }
-        edges.ends > before
+        edges.count() > before
     }
 
     /// The end of the acronym whose first letter ends at `end`, or `end` if it is none.

@@ -1,0 +1,112 @@
+//! How do words come from the bits of a block?
+//!
+//! Their starts and ends are written so many at once, whether a block has as many or not, as the processor cannot predict how
+//! many words there are. What is written too much is written over.
+
+use super::Span;
+use super::blocks::BLOCK;
+
+/// Spans whose starts and ends are written apart.
+pub(super) struct Edges<'s> {
+    /// Longer than what is known of it.
+    spans: &'s mut Vec<Span>,
+    /// How many spans have a start: one more than have an end if a word is open.
+    starts: usize,
+    ends: usize,
+}
+
+/// Most blocks of a text have as many words as the next, in these steps.
+const AT_ONCE: usize = 6;
+
+impl<'s> Edges<'s> {
+    /// Spans behind those that are there, of a text of so many bytes.
+    pub(super) fn new(spans: &'s mut Vec<Span>, bytes: usize) -> Self {
+        let known = spans.len();
+        spans.resize(known + bytes / 5 + BLOCK, Span::default());
+        Edges { spans, starts: known, ends: known }
+    }
+
+    /// How many words have an end.
+    pub(super) fn count(&self) -> usize {
+        self.ends
+    }
+
+    /// The words from one on that have an end.
+    pub(super) fn from(&self, number: usize) -> &[Span] {
+        &self.spans[number..self.ends]
+    }
+
+    /// Whether the last word has no end yet.
+    pub(super) fn is_open(&self) -> bool {
+        self.starts > self.ends
+    }
+
+    /// Adds the edges that stand in a block. An end comes first if a word is open.
+    #[inline(always)]
+    pub(super) fn add(&mut self, starts: u64, ends: u64, base: u32) {
+        if self.spans.len() < self.starts + BLOCK {
+            self.grow();
+        }
+        for_each_bit(starts, &mut self.spans[self.starts..], |span, bit| span.start = base + bit);
+        for_each_bit(ends, &mut self.spans[self.ends..], |span, bit| span.end = base + bit);
+        self.starts += starts.count_ones() as usize;
+        self.ends += ends.count_ones() as usize;
+    }
+
+    /// The start of the open word, which is to be added anew.
+    pub(super) fn reopen(&mut self) -> Option<u32> {
+        let open = self.is_open().then(|| self.spans[self.ends].start);
+        self.starts = self.ends;
+        open
+    }
+
+    /// Adds a word. None is open.
+    pub(super) fn push(&mut self, span: Span) {
+        if self.spans.len() == self.ends {
+            self.grow();
+        }
+        self.spans[self.ends] = span;
+        self.ends += 1;
+        self.starts = self.ends;
+    }
+
+    /// Adds so many words of three bytes, one behind the other. None is open.
+    pub(super) fn push_threes(&mut self, start: u32, count: usize) {
+        if self.spans.len() < self.ends + count {
+            self.spans.resize((self.spans.len() + count) * 5 / 4, Span::default());
+        }
+        for (number, span) in (0..).zip(&mut self.spans[self.ends..self.ends + count]) {
+            *span = Span { start: start + 3 * number, end: start + 3 * number + 3 };
+        }
+        self.ends += count;
+        self.starts = self.ends;
+    }
+
+    #[cold]
+    fn grow(&mut self) {
+        self.spans.resize(self.spans.len() * 5 / 4 + BLOCK, Span::default());
+    }
+
+    /// Leaves the words that have an end.
+    pub(super) fn finish(self) {
+        self.spans.truncate(self.ends);
+    }
+}
+
+/// Does something with a span for each of the bits, and perhaps with more of the spans.
+#[inline(always)]
+fn for_each_bit(mut bits: u64, spans: &mut [Span], mut write: impl FnMut(&mut Span, u32)) {
+    let mut write_all = |spans: &mut [Span; AT_ONCE]| {
+        for span in spans {
+            write(span, bits.trailing_zeros());
+            bits &= bits.wrapping_sub(1);
+        }
+        bits != 0
+    };
+    let (spans, _) = spans.as_chunks_mut();
+    for spans in spans {
+        if !write_all(spans) {
+            break;
+        }
+    }
+}
