@@ -5,7 +5,7 @@
 //! and seldom guesses wrong.
 
 use super::hash::Seed;
-use std::hint::black_box;
+use super::touch::touch;
 
 /// A term at its anchor.
 #[derive(Clone, Copy, Debug)]
@@ -189,17 +189,11 @@ impl Anchors {
                 .iter()
                 .for_each(|&number| keep_likely(seed.pair(hashes[number - 1], hashes[number]), number - 1));
             let likely = &likely[..count];
-            self.touch(likely);
+            touch(likely.iter().map(|&(key, _)| u64::from(self.lines[self.home(key)].0[0].key)));
             for &(key, number) in likely {
                 self.postings(key, |postings| found(number, postings));
             }
         }
-    }
-
-    /// Loads the lines of some keys at once. Where the table is larger than the caches, the search that comes after would
-    /// otherwise wait for them one by one, as it must know each before it guesses what comes next.
-    fn touch(&self, keys: &[(u64, usize)]) {
-        black_box(keys.iter().fold(0, |touched, &(key, _)| touched ^ self.lines[self.home(key)].0[0].key));
     }
 
     /// Calls `found` with the terms of every anchor with this key, or with the same lower half of it.

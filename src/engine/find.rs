@@ -6,9 +6,9 @@ use super::hash;
 use super::hits::Hit;
 use super::lexicon::{END, Element, Lexicon};
 use super::memory::Memory;
+use super::touch::touch;
 use super::words::Words;
 use crate::text::{bare_prefix, exact, is_bare, is_exact};
-use std::hint::black_box;
 use std::ops::Range;
 
 /// A term that stands in the text.
@@ -107,13 +107,12 @@ impl Finder<'_, '_> {
 
     /// Compares the candidates, and keeps those that stand in the text.
     fn compare(&mut self) {
-        // All texts are loaded before the first one is compared, as in `Anchors::touch`.
         let texts = self.lexicon.texts.as_bytes();
         let by_text = |candidate: &Candidate| match candidate.posting.by {
-            By::Text => texts[candidate.posting.at as usize],
+            By::Text => u64::from(texts[candidate.posting.at as usize]),
             By::Elements | By::Anchor => 0,
         };
-        black_box(self.candidates.iter().fold(0, |touched, candidate| touched ^ by_text(candidate)));
+        touch(self.candidates.iter().map(by_text));
         let mut candidates = std::mem::take(self.candidates);
         for Candidate { posting, start } in candidates.drain(..) {
             let end = start + u32::from(posting.length);

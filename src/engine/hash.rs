@@ -32,7 +32,8 @@ impl Seed {
         self.all(text, words, hashes, |bytes| bytes | 0x2020_2020_2020_2020);
     }
 
-    /// The same for words whose bare forms differ from them in the case of ASCII letters only.
+    /// The same for words whose bare forms differ from them in the case of ASCII letters only; of others it is the hash of
+    /// the word as it stands, but for that case.
     #[inline(never)]
     pub(super) fn wide(self, text: &[u8], words: &[Span], hashes: &mut Vec<u64>) {
         self.all(text, words, hashes, lower);
@@ -48,15 +49,9 @@ impl Seed {
                     let (low, high) = masked(halves(bytes), keep, case);
                     self.step(self.0[0] ^ length as u64, low, high)
                 }
-                _ => self.long(text, start, start + length, case),
+                _ => self.hash(text, start, start + length, case),
             }
         }));
-    }
-
-    /// The hash of one of the few words that are long, or at the end of the text.
-    #[inline(never)]
-    fn long(self, text: &[u8], start: usize, end: usize, case: impl Fn(u64) -> u64) -> u64 {
-        self.hash(text, start, end, case)
     }
 
     /// The hash of two neighbouring words.
@@ -64,6 +59,8 @@ impl Seed {
         fold(first ^ self.0[0], second.rotate_left(32) ^ self.0[2])
     }
 
+    /// The hash of any word, be it long or at the end of the text.
+    #[inline(never)]
     fn hash(self, text: &[u8], mut start: usize, end: usize, case: impl Fn(u64) -> u64) -> u64 {
         let mut state = self.0[0] ^ (end - start) as u64;
         loop {

@@ -2,9 +2,10 @@
 
 use super::document::Document;
 use super::patterns::Patterns;
+use super::touch::touch;
 use super::words::Words;
-use std::hint::black_box;
-use std::{ops, slice};
+use std::ops::Range;
+use std::slice;
 
 /// The patterns of words that were seen before: a table with open addressing, as most words of a document were.
 #[derive(Debug, Default)]
@@ -24,12 +25,12 @@ pub(super) struct Memory {
 #[derive(Clone, Copy, Debug, Default)]
 struct Slot {
     key: u64,
-    range: Range,
+    matched: Matched,
 }
 
 /// Which of [`Memory::patterns`] are those of a word, or if it has one only, that one and [`ONE`].
 #[derive(Clone, Copy, Debug, Default)]
-struct Range {
+struct Matched {
     from: u32,
     to: u32,
 }
@@ -41,7 +42,7 @@ const ONE: u32 = u32::MAX;
 #[derive(Clone, Copy, Debug)]
 struct OfWord {
     number: u32,
-    range: Range,
+    matched: Matched,
 }
 
 /// So many slots there are; all are forgotten when half of them are used.
@@ -57,7 +58,7 @@ const CHUNK: usize = 64;
 const MOST_PATTERNS: usize = 1 << 19;
 
 /// A range in pieces.
-fn chunks(range: ops::Range<usize>, size: usize) -> impl Iterator<Item = ops::Range<usize>> {
+fn chunks(range: Range<usize>, size: usize) -> impl Iterator<Item = Range<usize>> {
     range.clone().step_by(size).map(move |from| from..range.end.min(from + size))
 }
 
@@ -90,18 +91,17 @@ impl Memory {
                 telling[count] = number;
                 count += usize::from((first != key) & (second != key));
             }
-            // All slots are loaded before the first one is looked at, as in `Anchors::touch`.
             let slot = |&number: &usize| self.slots[words.keys()[number] as usize % SLOTS].key;
-            black_box(telling[..count].iter().fold(0, |touched, number| touched ^ slot(number)));
+            touch(telling[..count].iter().map(slot));
             for &number in &telling[..count] {
                 let key = words.keys()[number];
-                let Slot { range, .. } = self.slot(key, || words.word(document, number), patterns);
-                if range.is_empty() {
+                let Slot { matched, .. } = self.slot(key, || words.word(document, number), patterns);
+                if matched.is_empty() {
                     let set = &mut self.plain[key as usize % PLAIN];
                     *set = [key, set[0]];
                 } else {
-                    self.of_words.push(OfWord { number: number as u32, range });
-                    places += range.of(&self.patterns).len();
+                    self.of_words.push(OfWord { number: number as u32, matched });
+                    places += matched.of(&self.patterns).len();
                     if places > most {
                         return;
                     }
@@ -144,14 +144,14 @@ impl Memory {
         }
         let from = self.patterns.len() as u32;
         patterns.of_word(word, &mut self.patterns);
-        let range = match self.patterns[from as usize..] {
+        let matched = match self.patterns[from as usize..] {
             [one] => {
                 self.patterns.pop();
-                Range { from: one, to: ONE }
+                Matched { from: one, to: ONE }
             }
-            _ => Range { from, to: self.patterns.len() as u32 },
+            _ => Matched { from, to: self.patterns.len() as u32 },
         };
-        let slot = Slot { key, range };
+        let slot = Slot { key, matched };
         self.slots[at] = slot;
         self.used += 1;
         slot
@@ -159,17 +159,17 @@ impl Memory {
 
     /// Each word of the document that has patterns, by its number, with them.
     pub(super) fn words(&self) -> impl Iterator<Item = (usize, &[u32])> {
-        self.of_words.iter().map(|of_word| (of_word.number as usize, of_word.range.of(&self.patterns)))
+        self.of_words.iter().map(|of_word| (of_word.number as usize, of_word.matched.of(&self.patterns)))
     }
 
     /// The patterns of the word with this number.
     pub(super) fn of_word(&self, number: usize) -> &[u32] {
         let found = self.of_words.binary_search_by_key(&(number as u32), |of_word| of_word.number);
-        found.map_or(&[], |index| self.of_words[index].range.of(&self.patterns))
+        found.map_or(&[], |index| self.of_words[index].matched.of(&self.patterns))
     }
 }
 
-impl Range {
+impl Matched {
     fn is_empty(&self) -> bool {
         self.from == self.to
     }

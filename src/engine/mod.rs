@@ -27,6 +27,7 @@ mod run;
 mod score;
 mod scratch;
 mod stamped;
+mod touch;
 mod words;
 
 pub use classification::{

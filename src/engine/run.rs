@@ -90,13 +90,13 @@ impl Classifier {
             );
         }
         let set_off = std::mem::take(&mut scratch.set_off);
-        let most = score::Most::new(&self.scoring);
+        let bound = score::UpperBound::new(&self.scoring);
         for rules in
             set_off.chunk_by(|a, b| a.rule == b.rule || self.rule(a.rule).topic == self.rule(b.rule).topic)
         {
             // Of most topics only this much is to be known.
             let least = self.plan.topics[self.rule(rules[0].rule).topic as usize].least;
-            if keep.near_misses() || self.most_points(rules, &most, &scratch.words) >= least {
+            if keep.near_misses() || self.upper_bound(rules, &bound, &scratch.words) >= least {
                 self.topic(document, rules, scratch, &mut view, &mut keep);
             }
         }
@@ -193,16 +193,16 @@ impl Classifier {
         }
     }
 
-    /// At least the points that a topic can have by the rules that were set off, without a look at where these match.
-    fn most_points(&self, set_off: &[SetOff], most: &score::Most, words: &Words) -> Points {
-        let mut sum = score::Sum::default();
-        for of_rule in set_off.chunk_by(|a, b| a.rule == b.rule) {
-            let RulePlan { weight, query, .. } = *self.rule(of_rule[0].rule);
+    /// The points that a topic has at most by the rules that were set off, without a look at where these match.
+    fn upper_bound(&self, set_off: &[SetOff], bound: &score::UpperBound, words: &Words) -> Points {
+        let of_rules = set_off.chunk_by(|a, b| a.rule == b.rule);
+        let points = of_rules.map(|of_rule| {
+            let rule = self.rule(of_rule[0].rule);
             // Places come in order: those of the title first.
-            let place = of_rule[0].place.filter(|_| query.is_none());
-            sum.add(weight * most.share(place.map(|(start, _)| (words.field_of(start), of_rule.len()))));
-        }
-        sum.at_most()
+            let known = of_rule[0].place.map(|(start, _)| (words.field_of(start), of_rule.len()));
+            bound.points(rule.weight, known).0
+        });
+        Points(points.fold(0, i64::saturating_add))
     }
 
     /// Looks at the document as a topic does: without the words that its masks hide.

@@ -125,53 +125,31 @@ pub(super) fn points<'h>(weight: f64, hits: impl IntoIterator<Item = &'h RuleHit
     Points((weight * sum * 1e6).round() as i64)
 }
 
-/// The most that the hits of a rule can count for, whatever their places.
-pub(super) struct Most {
+/// A bound for the points of rules whose hits are not looked at, as MaxScore has one for the terms of a search.
+pub(super) struct UpperBound {
     title: f64,
     text: f64,
-    repeat: f64,
+    /// 1 + repeat + repeat² + ...
+    series: f64,
 }
 
-impl Most {
-    pub(super) fn new(scoring: &Scoring) -> Most {
+impl UpperBound {
+    pub(super) fn new(scoring: &Scoring) -> UpperBound {
         let text = scoring.text.max(scoring.lead);
         // A condition has a factor of 1.
-        Most { title: text.max(scoring.title).max(1.0), text, repeat: scoring.repeat }
+        UpperBound { title: text.max(scoring.title).max(1.0), text, series: 1.0 / (1.0 - scoring.repeat) }
     }
 
-    /// The sum of the shares of so many hits, the first of which is in this field; of any hits at all if they are not known.
-    pub(super) fn share(&self, known: Option<(Field, usize)>) -> f64 {
-        match known {
-            Some((Field::Text, 1)) => self.text,
-            Some((Field::Text, hits)) => self.text * self.series().min(hits as f64),
-            Some((Field::Title, hits)) => self.title * self.series().min(hits as f64),
-            None => self.title * self.series(),
-        }
-    }
-
-    /// 1 + repeat + repeat² + ...
-    fn series(&self) -> f64 {
-        1.0 / (1.0 - self.repeat)
-    }
-}
-
-/// A sum of points that is too large rather than too small.
-#[derive(Default)]
-pub(super) struct Sum {
-    points: f64,
-    summands: f64,
-}
-
-impl Sum {
-    /// Adds the points of a rule if they are any.
-    pub(super) fn add(&mut self, points: f64) {
-        self.points += points.max(0.0);
-        self.summands += 1.0;
-    }
-
-    /// Each rule's points are rounded to a millionth, and sums of shares differ by their order.
-    pub(super) fn at_most(&self) -> Points {
-        Points((self.points * 1e6 * (1.0 + 1e-9) + self.summands + 1.0) as i64)
+    /// The points that a rule has at most by so many hits, the first of which is in this field, or by any number of hits
+    /// anywhere where that is not known.
+    pub(super) fn points(&self, weight: f64, known: Option<(Field, usize)>) -> Points {
+        let share = match known {
+            Some((Field::Text, hits)) => self.text * self.series.min(hits as f64),
+            Some((Field::Title, hits)) => self.title * self.series.min(hits as f64),
+            None => self.title * self.series,
+        };
+        // One more, as sums of shares differ by their order.
+        Points(((weight.max(0.0) * share * 1e6).ceil() as i64).saturating_add(1))
     }
 }
 

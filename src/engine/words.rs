@@ -64,6 +64,7 @@ impl Words {
         self.odd.clear();
         let wide = split_into(text, &mut self.spans, &mut self.odd);
         let (spans, bytes) = (&self.spans[from..], text.as_bytes());
+        // Odd words are known by the hash of how they stand.
         if wide || !self.odd.is_empty() {
             seed.wide(bytes, spans, &mut self.hashes);
         } else {

@@ -56,10 +56,10 @@ impl Kinds {
             unseen &= !(sign | 1 << at);
             // What is looked at must be in this block.
             let behind = at + length;
-            if !apostrophe && behind <= BLOCK {
-                self.other &= !sign;
-            }
             if !apostrophe {
+                if behind <= BLOCK {
+                    self.other &= !sign;
+                }
                 continue;
             }
             // Whether the next `s` is a word hangs on whether this one is.
@@ -146,6 +146,25 @@ fn bits(block: &[u8; BLOCK], map: impl Fn(u8x16) -> u8x16) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::text::class::{Class, class};
+
+    /// A sign between letters, one of which might be that of a possessive, is settled as what the table of classes says.
+    #[test]
+    fn settled_signs_are_what_the_table_says() {
+        let mut settled = 0;
+        for sign in ('\u{80}'..='\u{30FF}').chain(['\'', '`']) {
+            let text = format!("a{sign}sb a{sign}s b");
+            let [kinds] = blocks(text.as_bytes()).collect::<Vec<_>>()[..] else { unreachable!() };
+            let Kinds { plain, other, .. } = kinds.settle(text.as_bytes(), 0);
+            if other == 0 && kinds.other != 0 {
+                settled += 1;
+                let is_apostrophe = plain.count_ones() + 1 == kinds.plain.count_ones();
+                let expected = if is_apostrophe { Class::Apostrophe } else { Class::Separator };
+                assert_eq!(class(sign), expected, "{sign:?}");
+            }
+        }
+        assert_eq!(settled, 26 + 3 + 2, "U+2010 to U+2029, a blank, « and », and two of ASCII");
+    }
 
     #[test]
     fn bits_are_those_of_each_byte() {

@@ -32,7 +32,7 @@ impl<'s> Edges<'s> {
     }
 
     /// The words from one on that have an end.
-    pub(super) fn from(&self, number: usize) -> &[Span] {
+    pub(super) fn words_from(&self, number: usize) -> &[Span] {
         &self.spans[number..self.ends]
     }
 
@@ -44,9 +44,7 @@ impl<'s> Edges<'s> {
     /// Adds the edges that stand in a block. An end comes first if a word is open.
     #[inline(always)]
     pub(super) fn add(&mut self, starts: u64, ends: u64, base: u32) {
-        if self.spans.len() < self.starts + BLOCK {
-            self.grow();
-        }
+        self.make_room(BLOCK);
         for_each_bit(starts, &mut self.spans[self.starts..], |span, bit| span.start = base + bit);
         for_each_bit(ends, &mut self.spans[self.ends..], |span, bit| span.end = base + bit);
         self.starts += starts.count_ones() as usize;
@@ -62,9 +60,7 @@ impl<'s> Edges<'s> {
 
     /// Adds a word. None is open.
     pub(super) fn push(&mut self, span: Span) {
-        if self.spans.len() == self.ends {
-            self.grow();
-        }
+        self.make_room(1);
         self.spans[self.ends] = span;
         self.ends += 1;
         self.starts = self.ends;
@@ -72,9 +68,7 @@ impl<'s> Edges<'s> {
 
     /// Adds so many words of three bytes, one behind the other. None is open.
     pub(super) fn push_threes(&mut self, start: u32, count: usize) {
-        if self.spans.len() < self.ends + count {
-            self.spans.resize((self.spans.len() + count) * 5 / 4, Span::default());
-        }
+        self.make_room(count);
         for (number, span) in (0..).zip(&mut self.spans[self.ends..self.ends + count]) {
             *span = Span { start: start + 3 * number, end: start + 3 * number + 3 };
         }
@@ -82,9 +76,12 @@ impl<'s> Edges<'s> {
         self.starts = self.ends;
     }
 
-    #[cold]
-    fn grow(&mut self) {
-        self.spans.resize(self.spans.len() * 5 / 4 + BLOCK, Span::default());
+    /// For so many more words, and mostly for more.
+    #[inline(always)]
+    fn make_room(&mut self, words: usize) {
+        if self.spans.len() < self.starts + words {
+            self.spans.resize((self.spans.len() + words) * 5 / 4, Span::default());
+        }
     }
 
     /// Leaves the words that have an end.

@@ -45,7 +45,7 @@ pub(crate) fn split_into(text: &str, spans: &mut Vec<Span>, odd: &mut Vec<u32>) 
             let flat = edges.count();
             edges.add(starts & sure, ends & sure, base as u32);
             if has_letters || open_odd {
-                for (number, span) in (flat as u32..).zip(edges.from(flat)) {
+                for (number, span) in (flat as u32..).zip(edges.words_from(flat)) {
                     let is_odd = match (span.start as usize).checked_sub(base) {
                         Some(start) => letters >> start << start << (base + BLOCK - span.end as usize) != 0,
                         None => !span.of(text).is_ascii(),

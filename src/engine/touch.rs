@@ -1,0 +1,10 @@
+//! How are values that lie far apart loaded at once?
+
+use std::hint::black_box;
+
+/// Loads all of them, which leaves them in the nearest cache. A search that comes after would otherwise wait for them one
+/// by one, as it must know each before it guesses what comes next.
+#[inline(always)]
+pub(super) fn touch(values: impl Iterator<Item = u64>) {
+    black_box(values.fold(0, |touched, value| touched ^ value));
+}
