@@ -31,10 +31,9 @@ impl Live {
         Live { name, classifier, loaded_at: SystemTime::now(), labels }
     }
 
-    /// Counts a document that got a topic.
-    pub fn count(&self, topic: &str) {
-        let topic = self.classifier.topics().binary_search_by(|other| (*other.id).cmp(topic));
-        if let Some(count) = topic.ok().and_then(|topic| self.labels.get(topic)) {
+    /// Counts a document that got a topic, given by its place among the topics.
+    pub fn count(&self, topic: u32) {
+        if let Some(count) = self.labels.get(topic as usize) {
             count.fetch_add(1, Relaxed);
         }
     }

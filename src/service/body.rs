@@ -331,13 +331,15 @@ impl Ending {
 impl Drop for Ending {
     fn drop(&mut self) {
         let Ending { call, connection, code } = self;
-        call.leave();
-        connection.ends();
+        let now = Instant::now();
+        call.leave(now);
+        connection.ends(now);
         let ended = call.ended().map(|end| (end.limit(), end.status(call.limits()).code()));
         let (limit, ended) = ended.unzip();
         let code = ended.or(*code).unwrap_or(Code::Cancelled);
-        call.metrics().ended(call, code, limit);
-        call.journal().write(&Entry { call, code, limit: limit.unwrap_or_default() });
+        let duration = now.saturating_duration_since(call.arrived);
+        call.metrics().ended(call, code, duration, limit);
+        call.journal().write(&Entry { call, code, duration, limit: limit.unwrap_or_default() });
     }
 }
 

@@ -193,6 +193,13 @@ impl Register {
         self.bytes.load(Relaxed)
     }
 
+    /// So many bytes fewer are held; all cores write to this count, so that nothing is not written.
+    fn lets_go(&self, bytes: usize) {
+        if bytes > 0 {
+            self.bytes.fetch_sub(bytes, Relaxed);
+        }
+    }
+
     /// Ends all calls that wait for their clients.
     pub(super) fn end_waiting(&self, end: End) {
         for (_, call) in self.calls().iter() {
@@ -351,11 +358,10 @@ impl Call {
             Phase::Sending => state.spent.sending += spent,
             Phase::Over => {}
         }
-        let bytes = &self.register.bytes;
-        bytes.fetch_sub(std::mem::take(&mut state.unread), Relaxed);
+        self.register.lets_go(std::mem::take(&mut state.unread));
         if phase == Phase::Sending && state.goes_on {
             state.unread = STREAM_WINDOW as usize;
-            bytes.fetch_add(state.unread, Relaxed);
+            self.register.bytes.fetch_add(state.unread, Relaxed);
         }
         state.phase = phase;
         state.since = since;
@@ -389,7 +395,7 @@ impl Call {
     /// The message that it held is answered.
     pub(super) fn lets_go(&self) {
         let held = std::mem::take(&mut self.state().held);
-        self.register.bytes.fetch_sub(held, Relaxed);
+        self.register.lets_go(held);
     }
 
     /// Holds so many bytes for the message that it has received, which may be more than came. Whether it may go on.
@@ -437,9 +443,9 @@ impl Call {
     }
 
     /// Gives everything back. Called once, at the end.
-    pub(super) fn leave(&self) {
+    pub(super) fn leave(&self, now: Instant) {
         self.lets_go();
-        self.goes_to(Phase::Over, Instant::now);
+        self.goes_to(Phase::Over, || now);
         let mut state = self.state();
         let place = state.place.take();
         state.task = None;

@@ -14,9 +14,10 @@ use ::http::{Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use std::convert::Infallible;
 use std::future::ready;
+use std::io::Write;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 use tokio::time::timeout_at;
 use tonic::body::Body;
@@ -136,7 +137,7 @@ impl Calls {
         let about = About {
             path: head.uri.path_and_query().cloned(),
             request_id: request_id(&head.headers),
-            traceparent: head.headers.get("traceparent").cloned(),
+            traceparent: head.headers.get(TRACEPARENT).cloned(),
             client: connection.address,
             token: token.unwrap_or_default(),
         };
@@ -228,7 +229,7 @@ impl Protocol {
 
 /// When the client wants no answer any more: `grpc-timeout`, at most eight digits and a unit.
 fn deadline(headers: &HeaderMap) -> Result<Option<Instant>, Status> {
-    let Some(value) = headers.get("grpc-timeout") else { return Ok(None) };
+    let Some(value) = headers.get(GRPC_TIMEOUT) else { return Ok(None) };
     let timeout = value.to_str().ok().and_then(|text| {
         let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
         if digits.is_empty() || digits.len() > 8 || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -254,7 +255,7 @@ fn deadline(headers: &HeaderMap) -> Result<Option<Instant>, Status> {
 /// Names a call in the log and to its client, who may have named it.
 fn request_id(headers: &HeaderMap) -> HeaderValue {
     static FIRST: AtomicU64 = AtomicU64::new(0);
-    static NEXT: AtomicU64 = AtomicU64::new(0);
+    static NEXT: AtomicU32 = AtomicU32::new(0);
     let given = headers.get(REQUEST_ID).filter(|id| (1..=128).contains(&id.len()) && id.to_str().is_ok());
     let mut id = given.cloned().unwrap_or_else(|| {
         let mut first = FIRST.load(Relaxed);
@@ -263,13 +264,18 @@ fn request_id(headers: &HeaderMap) -> HeaderValue {
             // Of several that are first, one is.
             first = FIRST.compare_exchange(0, first, Relaxed, Relaxed).map_or_else(|other| other, |_| first);
         }
-        let id = format!("{first:016x}{:08x}", NEXT.fetch_add(1, Relaxed));
-        HeaderValue::try_from(id).unwrap_or(HeaderValue::from_static("-"))
+        let mut id = [0_u8; 24];
+        // All of it is written: both numbers have as many digits as they may.
+        let written = write!(&mut id[..], "{first:016x}{:08x}", NEXT.fetch_add(1, Relaxed));
+        written.ok().and_then(|()| HeaderValue::from_bytes(&id).ok()).unwrap_or(HeaderValue::from_static("-"))
     });
     // HTTP/2 shall not put what never comes again into its table of headers.
     id.set_sensitive(true);
     id
 }
+
+const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// The header that names a call.
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");

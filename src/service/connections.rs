@@ -10,13 +10,13 @@ use hyper_util::server::graceful::GracefulConnection;
 use slab::Slab;
 use std::future::poll_fn;
 use std::net::IpAddr;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
-use tokio::time::{sleep, sleep_until};
+use tokio::time::{Sleep, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 /// Of connections without a call, when there are too many, one of so many makes room: looking for the oldest is paid for by many.
@@ -160,11 +160,11 @@ impl Connection {
     }
 
     /// A call has ended.
-    pub(super) fn ends(&self) {
+    pub(super) fn ends(&self, now: Instant) {
         let mut state = self.state();
         state.calls -= 1;
         if state.calls == 0 {
-            state.idle_since = Instant::now();
+            state.idle_since = now;
             state.latest = None;
             self.has_latest.store(false, Relaxed);
         }
@@ -270,7 +270,7 @@ impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Streams {
 /// for more, so that the body cannot tell; its task can.
 async fn taken<F: Future>(stream: F, call: Arc<Call>, stall: Duration) {
     let mut stream = pin!(stream);
-    let mut timer = pin!(sleep_until(call.arrived.into()));
+    let mut timer: Option<Pin<Box<Sleep>>> = None;
     poll_fn(|cx| {
         if stream.as_mut().poll(cx).is_ready() {
             return Poll::Ready(());
@@ -280,6 +280,7 @@ async fn taken<F: Future>(stream: F, call: Arc<Call>, stall: Duration) {
             return Poll::Ready(());
         }
         let over = (since + stall).into();
+        let timer = timer.get_or_insert_with(|| Box::pin(sleep_until(over)));
         if timer.deadline() != over {
             timer.as_mut().reset(over);
         }

@@ -15,6 +15,7 @@ const LINES_A_SECOND: u64 = 100;
 pub(super) struct Entry<'a> {
     pub(super) call: &'a Call,
     pub(super) code: Code,
+    pub(super) duration: Duration,
     /// The limit that it ended by; empty where there is none.
     pub(super) limit: &'a str,
 }
@@ -42,10 +43,13 @@ impl Journal {
     }
 
     pub(super) fn write(&self, entry: &Entry<'_>) {
-        let Entry { call, code, limit } = *entry;
+        let Entry { call, code, duration, limit } = *entry;
+        let fine = code == Code::Ok && duration < self.slow;
+        if fine && !enabled!(Level::DEBUG) {
+            return;
+        }
         let About { path, request_id, traceparent, client, token } = &call.about;
         let token = token.as_ref().map_or("", |token| &token.name);
-        let duration = call.arrived.elapsed();
         let method = path.as_ref().map_or("", |path| path.path());
         let request_id = request_id.to_str().unwrap_or_default();
         // version-trace-parent-flags, https://www.w3.org/TR/trace-context/
@@ -53,7 +57,7 @@ impl Journal {
         let trace_id = traceparent.split('-').nth(1).unwrap_or_default();
         let ms = duration.as_secs_f64() * 1000.0;
         let (received, sent) = (call.received.load(Relaxed), call.sent.load(Relaxed));
-        if code == Code::Ok && duration < self.slow {
+        if fine {
             debug!(method, ?code, ms, %client, token, request_id, trace_id, received, sent, "call");
         } else if enabled!(Level::INFO) && self.has_room() {
             let left_out = self.left_out.swap(0, Relaxed);

@@ -210,10 +210,10 @@ impl Metrics {
     }
 
     /// A call has ended, by a limit perhaps.
-    pub(super) fn ended(&self, call: &Call, code: Code, limit: Option<&'static str>) {
+    pub(super) fn ended(&self, call: &Call, code: Code, duration: Duration, limit: Option<&'static str>) {
         let path = call.about.path.as_ref().map_or("", |path| path.path());
         if let Some(method) = self.methods.get(method(path)) {
-            method.ended(code, call.arrived.elapsed());
+            method.ended(code, duration);
         }
         let Spent { working, receiving, sending } = call.spent();
         self.work.observe(working.as_secs_f64());

@@ -41,9 +41,10 @@ impl Question {
         scratch: &mut Scratch,
     ) -> Result<v1::Classification, Fault> {
         let incoming = Incoming::new(document)?;
-        let classification = self.answers().classify(incoming.id, &incoming.document(), scratch);
-        classification.labels.iter().for_each(|label| self.live.count(&label.topic));
-        Ok(classification)
+        let (answers, document) = (self.answers(), incoming.document());
+        let found = answers.find(&document, scratch);
+        found.labels.iter().for_each(|label| self.live.count(label.topic));
+        Ok(answers.classification(incoming.id, &document, found))
     }
 
     /// Why a document has the topics it has. Faults name fields of the document.

@@ -26,25 +26,43 @@ impl Answers<'_> {
         document: &engine::Document<'_>,
         scratch: &mut engine::Scratch,
     ) -> v1::Classification {
-        let found = if self.options.near_misses {
+        self.classification(id, document, self.find(document, scratch))
+    }
+
+    /// What the classifier finds in a document, as far as the options ask for it.
+    #[must_use]
+    pub fn find(
+        &self,
+        document: &engine::Document<'_>,
+        scratch: &mut engine::Scratch,
+    ) -> engine::Classification {
+        self.asked(if self.options.near_misses {
             self.classifier.classify_with_near_misses(document, scratch)
         } else {
             self.classifier.classify(document, scratch)
-        };
-        self.classification(id, document, found)
+        })
     }
 
-    /// A document's topics.
-    fn classification(
+    fn asked(&self, mut found: engine::Classification) -> engine::Classification {
+        let engine::Classification { labels, near_misses, language: _ } = &mut found;
+        labels.retain(|label| label.score >= self.options.min_score && self.topic(label.topic).is_some());
+        if self.options.max_labels > 0 {
+            labels.truncate(self.options.max_labels as usize);
+        }
+        near_misses.retain(|near_miss| self.topic(near_miss.topic).is_some());
+        found
+    }
+
+    /// What was found in a document.
+    #[must_use]
+    pub fn classification(
         &self,
         id: &str,
         document: &engine::Document<'_>,
         found: engine::Classification,
     ) -> v1::Classification {
         let engine::Classification { labels, near_misses, language } = found;
-        let most = if self.options.max_labels == 0 { usize::MAX } else { self.options.max_labels as usize };
-        let labels = labels.into_iter().filter(|label| label.score >= self.options.min_score);
-        let mut labels: Vec<_> = labels.filter_map(|label| self.label(label)).take(most).collect();
+        let mut labels: Vec<_> = labels.into_iter().filter_map(|label| self.label(label)).collect();
         self.convert_offsets(document, &mut labels);
         let near_misses = near_misses.iter().filter_map(|near_miss| self.near_miss(near_miss)).collect();
         v1::Classification {
@@ -134,7 +152,7 @@ impl Answers<'_> {
             self.topic(found.topic).map(|topic| topic_explanation(topic, found))
         };
         v1::ExplainResponse {
-            classification: Some(self.classification(id, document, classification)),
+            classification: Some(self.classification(id, document, self.asked(classification))),
             topics: topics.into_iter().filter_map(explain).collect(),
         }
     }
