@@ -4,6 +4,7 @@ use super::call::{Call, End};
 use super::calls::{Protocol, REQUEST_ID};
 use super::connections::Connection;
 use super::journal::Entry;
+use super::timer::Timer;
 use bytes::Bytes;
 use http::{HeaderMap, Response};
 use http_body::{Frame, SizeHint};
@@ -12,7 +13,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
-use tokio::time::{Sleep, sleep_until};
 use tonic::body::Body;
 use tonic::{Code, Status};
 
@@ -42,7 +42,7 @@ pub(super) struct RequestBody<B> {
     began: Option<Instant>,
     /// When the last bytes came.
     heard: Instant,
-    timer: Option<Pin<Box<Sleep>>>,
+    timer: Timer,
 }
 
 impl<B> RequestBody<B> {
@@ -53,7 +53,14 @@ impl<B> RequestBody<B> {
             Framing::Lines | Framing::Stream => None,
         };
         call.goes_on(matches!(framing, Framing::Lines | Framing::Stream));
-        RequestBody { inner, heard: call.arrived, call, reader: Reader::new(framing), began, timer: None }
+        RequestBody {
+            inner,
+            heard: call.arrived,
+            call,
+            reader: Reader::new(framing),
+            began,
+            timer: Timer::default(),
+        }
     }
 
     /// Takes note of further bytes.
@@ -119,11 +126,7 @@ where
             Poll::Pending => {
                 let (since, over, end) = this.patience();
                 this.call.receives(since);
-                let timer = this.timer.get_or_insert_with(|| Box::pin(sleep_until(over.into())));
-                if timer.deadline() != over.into() {
-                    timer.as_mut().reset(over.into());
-                }
-                if timer.as_mut().poll(cx).is_ready() {
+                if this.timer.poll(over, cx).is_ready() {
                     this.call.end(end);
                     return Poll::Ready(Some(Err(end.status(this.call.limits()))));
                 }
@@ -200,7 +203,7 @@ pub(super) struct ResponseBody {
     rest: Bytes,
     /// Whether a status can follow what was sent so far.
     grpc: bool,
-    timer: Option<Pin<Box<Sleep>>>,
+    timer: Timer,
     over: bool,
     ending: Ending,
 }
@@ -231,9 +234,7 @@ impl http_body::Body for ResponseBody {
                 Poll::Ready(frame) => frame,
                 Poll::Pending => {
                     // Its request tells when it waits for its client. Whatever else it waits for, its time passes.
-                    let over = call.until.into();
-                    let timer = this.timer.get_or_insert_with(|| Box::pin(sleep_until(over)));
-                    ready!(timer.as_mut().poll(cx));
+                    ready!(this.timer.poll(call.until, cx));
                     let end = call.too_late();
                     call.end(end);
                     Some(Err(end.status(call.limits())))
@@ -318,7 +319,7 @@ impl Ending {
             inner,
             rest: Bytes::new(),
             grpc: protocol == Protocol::Grpc,
-            timer: None,
+            timer: Timer::default(),
             over: false,
             ending: self,
         });
@@ -337,9 +338,9 @@ impl Drop for Ending {
         let ended = call.ended().map(|end| (end.limit(), end.status(call.limits()).code()));
         let (limit, ended) = ended.unzip();
         let code = ended.or(*code).unwrap_or(Code::Cancelled);
-        let duration = now.saturating_duration_since(call.arrived);
-        call.metrics().ended(call, code, duration, limit);
-        call.journal().write(&Entry { call, code, duration, limit: limit.unwrap_or_default() });
+        let entry = Entry { call, code, duration: now.saturating_duration_since(call.arrived), limit };
+        call.metrics().ended(&entry);
+        call.journal().write(&entry);
     }
 }
 

@@ -5,18 +5,19 @@ use super::admission::Client;
 use super::call::{Call, End, Phase};
 use super::limits::Limits;
 use super::metrics::Metrics;
+use super::timer::Timer;
 use hyper::rt::Executor;
 use hyper_util::server::graceful::GracefulConnection;
 use slab::Slab;
 use std::future::poll_fn;
 use std::net::IpAddr;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
-use tokio::time::{Sleep, sleep, sleep_until};
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 /// Of connections without a call, when there are too many, one of so many makes room: looking for the oldest is paid for by many.
@@ -270,7 +271,7 @@ impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Streams {
 /// for more, so that the body cannot tell; its task can.
 async fn taken<F: Future>(stream: F, call: Arc<Call>, stall: Duration) {
     let mut stream = pin!(stream);
-    let mut timer: Option<Pin<Box<Sleep>>> = None;
+    let mut timer = Timer::default();
     poll_fn(|cx| {
         if stream.as_mut().poll(cx).is_ready() {
             return Poll::Ready(());
@@ -279,12 +280,7 @@ async fn taken<F: Future>(stream: F, call: Arc<Call>, stall: Duration) {
         if call.ended().is_some() {
             return Poll::Ready(());
         }
-        let over = (since + stall).into();
-        let timer = timer.get_or_insert_with(|| Box::pin(sleep_until(over)));
-        if timer.deadline() != over {
-            timer.as_mut().reset(over);
-        }
-        if timer.as_mut().poll(cx).is_ready() {
+        if timer.poll(since + stall, cx).is_ready() {
             call.end(End::Stall);
             return Poll::Ready(());
         }

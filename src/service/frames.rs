@@ -9,13 +9,13 @@
 
 use super::connections::Connection;
 use super::limits::Limits;
+use super::timer::Timer;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::{Sleep, sleep_until};
 
 /// What an HTTP/2 client sends before its frames (RFC 9113, 3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -40,7 +40,7 @@ const EXPLAINS: f64 = 4.0;
 pub(super) struct Frames<IO> {
     io: IO,
     connection: Arc<Connection>,
-    pause: Option<Pin<Box<Sleep>>>,
+    pause: Timer,
     incoming: Parser,
     outgoing: Parser,
     control: Budget,
@@ -54,7 +54,7 @@ impl<IO> Frames<IO> {
         Frames {
             io,
             connection,
-            pause: None,
+            pause: Timer::default(),
             incoming: Parser { state: State::Preface(0) },
             outgoing: Parser { state: State::Head([0; HEAD], 0) },
             control: Budget::new(limits.control_frames),
@@ -113,11 +113,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> AsyncRead for Frames<IO> {
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
         if let Some(until) = this.connection.unread_until() {
-            let pause = this.pause.get_or_insert_with(|| Box::pin(sleep_until(until.into())));
-            if pause.deadline() != until.into() {
-                pause.as_mut().reset(until.into());
-            }
-            ready!(pause.as_mut().poll(cx));
+            ready!(this.pause.poll(until, cx));
         }
         let before = buffer.filled().len();
         ready!(Pin::new(&mut this.io).poll_read(cx, buffer))?;

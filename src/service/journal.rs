@@ -16,8 +16,8 @@ pub(super) struct Entry<'a> {
     pub(super) call: &'a Call,
     pub(super) code: Code,
     pub(super) duration: Duration,
-    /// The limit that it ended by; empty where there is none.
-    pub(super) limit: &'a str,
+    /// The limit that it ended by.
+    pub(super) limit: Option<&'static str>,
 }
 
 /// Writes lines about calls.
@@ -56,6 +56,7 @@ impl Journal {
         let traceparent = traceparent.as_ref().and_then(|value| value.to_str().ok()).unwrap_or_default();
         let trace_id = traceparent.split('-').nth(1).unwrap_or_default();
         let ms = duration.as_secs_f64() * 1000.0;
+        let limit = limit.unwrap_or_default();
         let (received, sent) = (call.received.load(Relaxed), call.sent.load(Relaxed));
         if fine {
             debug!(method, ?code, ms, %client, token, request_id, trace_id, received, sent, "call");

@@ -1,8 +1,9 @@
 //! What the server counts, and the page that Prometheus reads it from. No value of a label comes from a client: methods are those
 //! of the table below, rulesets and topics those that are live.
 
-use super::call::{Call, End, Register, Spent};
+use super::call::{End, Register, Spent};
 use super::connections::Connections;
+use super::journal::Entry;
 use crate::catalog::Catalog;
 use crate::wire::code_name;
 use prometheus::core::Collector;
@@ -209,8 +210,9 @@ impl Metrics {
         })
     }
 
-    /// A call has ended, by a limit perhaps.
-    pub(super) fn ended(&self, call: &Call, code: Code, duration: Duration, limit: Option<&'static str>) {
+    /// A call has ended.
+    pub(super) fn ended(&self, entry: &Entry<'_>) {
+        let Entry { call, code, duration, limit } = *entry;
         let path = call.about.path.as_ref().map_or("", |path| path.path());
         if let Some(method) = self.methods.get(method(path)) {
             method.ended(code, duration);

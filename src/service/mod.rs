@@ -16,6 +16,7 @@
 //! work         where a call computes: on its own task, or elsewhere if that takes long
 //! limits       how much is too much
 //! metrics      what is counted, and the page that tells it
+//! timer        waits that may be over
 //! reload       what is read again when its files change
 //! tls          certificates, read again when their files change
 //! tokens       who may call, and how often
@@ -37,6 +38,7 @@ mod question;
 mod reload;
 mod rulesets;
 mod server;
+mod timer;
 mod tls;
 mod tokens;
 mod toml_file;

@@ -1,7 +1,7 @@
 //! The server beside an echo of the same messages and the engine in process: what it costs beyond what no gRPC server of
 //! this stack, and no classifier of these rules, can do without.
 //!
-//! Both servers are processes of their own; a round puts the same load on one and then the other, reads the CPU time that
+//! Both servers are processes of their own; a turn puts the same load on one and then the other, reads the CPU time that
 //! each took for it, and measures the engine between the two.
 //!
 //! ```sh
@@ -80,26 +80,26 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let classifier = rules::compile(&sources)?;
     let runtime = Runtime::new()?;
-    let mut measured: Vec<Vec<Round>> = CALLS.iter().map(|_| Vec::new()).collect();
+    let mut measured: Vec<Vec<Turn>> = CALLS.iter().map(|_| Vec::new()).collect();
     for _ in 0..rounds {
         let echo = Server::start(&mut echo, &runtime, &documents)?;
         let real = Server::start(&mut real, &runtime, &documents)?;
-        let turns = std::iter::repeat_n(&CALLS, TURNS).flatten();
-        for (i, (_, call, in_flight, count)) in turns.enumerate() {
-            let rounds = &mut measured[i % CALLS.len()];
-            let load = Load { call: *call, batch: BATCH, concurrency: *in_flight, rate: None };
-            rounds.push(Round {
-                echo: echo.measure(&runtime, &load, *count)?,
-                engine: engine(&classifier, &documents)?,
-                real: real.measure(&runtime, &load, *count)?,
-            });
+        for _ in 0..TURNS {
+            for ((_, call, in_flight, count), turns) in CALLS.iter().zip(&mut measured) {
+                let load = Load { call: *call, batch: BATCH, concurrency: *in_flight, rate: None };
+                turns.push(Turn {
+                    echo: echo.measure(&runtime, &load, *count)?,
+                    engine: engine(&classifier, &documents)?,
+                    real: real.measure(&runtime, &load, *count)?,
+                });
+            }
         }
     }
     report(&mut io::stdout().lock(), &measured)
 }
 
-/// What was measured in one round with one kind of calls.
-struct Round {
+/// What was measured in one turn with one kind of calls.
+struct Turn {
     echo: Cost,
     /// Microseconds of CPU time an article.
     engine: f64,
@@ -114,28 +114,28 @@ struct Cost {
     p99: f64,
 }
 
-impl Round {
+impl Turn {
     /// What the server costs beside what nobody can do without.
     fn ratio(&self) -> f64 {
         self.real.cpu / (self.echo.cpu + self.engine)
     }
 }
 
-fn report(out: &mut impl Write, measured: &[Vec<Round>]) -> Result<(), Box<dyn Error>> {
+fn report(out: &mut impl Write, measured: &[Vec<Turn>]) -> Result<(), Box<dyn Error>> {
     writeln!(out, "| CPU time, µs an article | echo | engine | server | server / (echo + engine) |")?;
     writeln!(out, "|---|---|---|---|---|")?;
-    for ((name, ..), rounds) in CALLS.iter().zip(measured) {
-        let [echo, engine, real] = [|r: &Round| r.echo.cpu, |r: &Round| r.engine, |r: &Round| r.real.cpu]
-            .map(|of| spread(rounds.iter().map(of)).1);
-        let ratio = shown(rounds.iter().map(Round::ratio));
+    for ((name, ..), turns) in CALLS.iter().zip(measured) {
+        let [echo, engine, real] = [|r: &Turn| r.echo.cpu, |r: &Turn| r.engine, |r: &Turn| r.real.cpu]
+            .map(|of| spread(turns.iter().map(of)).1);
+        let ratio = shown(turns.iter().map(Turn::ratio));
         writeln!(out, "| {name} | {echo:.1} | {engine:.1} | {real:.1} | {ratio} |")?;
     }
     let [unary, single, batches, _] = measured else { return Ok(()) };
     let single_to_batches =
         single.iter().zip(batches).map(|(single, batches)| single.real.cpu / batches.real.cpu);
     let [echo, real] =
-        [|r: &Round| r.echo.p99, |r: &Round| r.real.p99].map(|of| spread(unary.iter().map(of)).1);
-    let latencies = unary.iter().map(|round| round.real.p99 / round.echo.p99);
+        [|r: &Turn| r.echo.p99, |r: &Turn| r.real.p99].map(|of| spread(unary.iter().map(of)).1);
+    let latencies = unary.iter().map(|turn| turn.real.p99 / turn.echo.p99);
     writeln!(out, "\n| | median (least to most) |\n|---|---|")?;
     writeln!(
         out,
