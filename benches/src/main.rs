@@ -18,14 +18,14 @@ mod worst;
 
 use cap::Cap;
 use measure::Row;
-use mimalloc::MiMalloc;
 use rows::{Data, ROWS};
 use std::error::Error;
 use std::io::{self, Write};
+use tikv_jemallocator::Jemalloc;
 
 // The program's allocator, counted.
 #[global_allocator]
-static HEAP: Cap<MiMalloc> = Cap::new(MiMalloc, usize::MAX);
+static HEAP: Cap<Jemalloc> = Cap::new(Jemalloc, usize::MAX);
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);

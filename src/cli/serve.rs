@@ -194,19 +194,10 @@ async fn watch(reloader: Reloader, mut hangup: Signal) {
             () = tokio::time::sleep(LOOK) => {}
             _ = hangup.recv() => {}
         }
-        give_back();
         let reloader = reloader.clone();
         // What cannot be told because of a panic was no change.
         drop(tokio::task::spawn_blocking(move || reloader.look()).await);
     }
-}
-
-/// Has the allocator give memory back to the system that is not used any more. mimalloc does that some time after much memory was
-/// freed, when much memory is freed again, and a server that has nothing to do frees none: without this it may keep all that a
-/// flood of large documents took. Nothing is written into these bytes, so that they cost two calls of the system.
-fn give_back() {
-    const BYTES: usize = 64 << 20;
-    drop(std::hint::black_box(Vec::<u8>::with_capacity(BYTES)));
 }
 
 /// What ends the server: the first asks it to finish, the second is obeyed at once.

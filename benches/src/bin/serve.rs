@@ -26,7 +26,7 @@ use std::sync::Arc;
 use tokio::runtime::Runtime;
 
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 const ARTICLES: usize = 1000;
 const TERMS: usize = 5000;
