@@ -62,7 +62,7 @@ impl<'a> Incoming<'a> {
 }
 
 fn utf8<'a>(bytes: &'a Bytes, field: impl Display, fault: &mut Fault) -> &'a str {
-    std::str::from_utf8(bytes).unwrap_or_else(|error| {
+    simdutf8::compat::from_utf8(bytes).unwrap_or_else(|error| {
         fault.add(field, format_args!("not valid UTF-8 from byte {} on", error.valid_up_to()));
         ""
     })
