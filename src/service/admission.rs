@@ -6,7 +6,9 @@
 //!
 //! The upper half of the places is shared out evenly: a client may take one of them only while it holds fewer than all places
 //! divided by one more than the clients that hold any. So one greedy client finds half of the places, and there is always room for
-//! a newcomer. (Dynamic thresholds: Choudhury and Hahne, 1998, for the buffers of a switch.)
+//! a newcomer. (Dynamic thresholds: Choudhury and Hahne, 1998, for the buffers of a switch.) Callers behind one address are one
+//! client; so that a flood on some of its connections does not shut out the others, a call that is alone on its connection may take a
+//! place up to three quarters of all, whatever its client holds.
 //!
 //! To refuse a call takes a fifth of the time that a short one takes, so that a client that asks again at once could keep the server
 //! busy with nothing else. So refusals have a pace: where they come faster, their connections are not read from for a moment.
@@ -101,13 +103,14 @@ impl Admission {
         client
     }
 
-    /// Takes a place for a call that arrives.
-    pub(super) fn admit(&self, client: &Client) -> Result<(), Refusal> {
+    /// Takes a place for a call that arrives, `alone` on its connection or beside others.
+    pub(super) fn admit(&self, client: &Client, alone: bool) -> Result<(), Refusal> {
         let (all, own) = (self.working.load(Relaxed), client.working.load(Relaxed));
         if all >= self.limit {
             return Err(Refusal::Full);
         }
-        if all >= self.limit / 2 && own > 0 && own >= self.limit / (self.active.load(Relaxed) + 1) {
+        let free = if alone { self.limit - self.limit / 4 } else { self.limit / 2 };
+        if all >= free && own > 0 && own >= self.limit / (self.active.load(Relaxed) + 1) {
             return Err(Refusal::Share);
         }
         self.enter(client);
@@ -154,7 +157,7 @@ mod tests {
     use super::*;
 
     fn admitted(admission: &Admission, client: &Client, calls: usize) -> usize {
-        (0..calls).filter(|_| admission.admit(client).is_ok()).count()
+        (0..calls).filter(|_| admission.admit(client, false).is_ok()).count()
     }
 
     #[test]
@@ -163,9 +166,9 @@ mod tests {
         let clients: Vec<Client> = (0..20).map(|_| Client::default()).collect();
         let taken: usize = clients.iter().map(|client| admitted(&admission, client, 3)).sum();
         assert_eq!((taken, admission.working()), (10, 10));
-        assert_eq!(admission.admit(&clients[0]), Err(Refusal::Full));
+        assert_eq!(admission.admit(&clients[0], true), Err(Refusal::Full));
         admission.leave(&clients[0]);
-        assert_eq!(admission.admit(&clients[19]), Ok(()));
+        assert_eq!(admission.admit(&clients[19], true), Ok(()));
     }
 
     #[test]
@@ -173,12 +176,23 @@ mod tests {
         let admission = Admission::new(100);
         let (greedy, modest, other) = (Client::default(), Client::default(), Client::default());
         assert_eq!(admitted(&admission, &greedy, 1000), 50);
-        assert_eq!(admission.admit(&greedy), Err(Refusal::Share));
+        assert_eq!(admission.admit(&greedy, false), Err(Refusal::Share));
         assert_eq!(admitted(&admission, &modest, 1000), 33);
         assert_eq!(admitted(&admission, &other, 1000), 17);
         (0..50).for_each(|_| admission.leave(&greedy));
         assert_eq!(admission.working(), 50);
         assert_eq!(admitted(&admission, &greedy, 10), 10);
+    }
+
+    #[test]
+    fn a_flood_leaves_room_for_other_connections_of_its_client() {
+        let admission = Admission::new(100);
+        let (client, other) = (Client::default(), Client::default());
+        assert_eq!(admitted(&admission, &client, 1000), 50);
+        let alone = (0..1000).filter(|_| admission.admit(&client, true).is_ok()).count();
+        assert_eq!(alone, 25);
+        assert_eq!(admission.admit(&client, true), Err(Refusal::Share));
+        assert_eq!(admitted(&admission, &other, 1000), 25);
     }
 
     #[test]

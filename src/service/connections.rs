@@ -151,6 +151,11 @@ impl Connection {
         None
     }
 
+    /// Whether no call is on it.
+    pub(super) fn is_idle(&self) -> bool {
+        self.state().calls == 0
+    }
+
     /// A call arrives.
     pub(super) fn starts(&self, call: &Arc<Call>) {
         let mut state = self.state();
