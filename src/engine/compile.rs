@@ -49,7 +49,10 @@ pub(super) fn compile(ruleset: &Ruleset) -> Result<(Lexicon, Plan), TooLarge> {
         }
     }
     let order = evaluation_order(ruleset);
-    rules.sort_by_key(|rule| order[rule.topic as usize]);
+    let id = |rule: &RulePlan| &ruleset.topics[rule.topic as usize].rules[rule.index as usize].id;
+    rules.sort_unstable_by(|a, b| {
+        order[a.topic as usize].cmp(&order[b.topic as usize]).then_with(|| id(a).cmp(id(b)))
+    });
     compiler.finish(exclude, topics, rules)
 }
 

@@ -66,7 +66,7 @@ impl Lexicon {
             let [title, text] = words.fields();
             for (number, patterns) in memory.words() {
                 let field = if number < text.start { &title } else { &text };
-                for &pattern in patterns {
+                for &pattern in self.patterns.anchors_of(patterns) {
                     finder.consider(self.of_pattern(pattern), number, field);
                 }
             }
@@ -168,7 +168,8 @@ impl Finder<'_, '_> {
                 self.words.hashes()[number] == *hash && is_exact(word(), form)
             }
             Element::Pattern(pattern) => {
-                self.memory.of_word(number).binary_search(&pattern).is_ok()
+                let key = self.words.keys()[number];
+                self.memory.has(key, word, &self.lexicon.patterns, pattern)
                     && self.lexicon.patterns.exact(pattern).is_none_or(|glob| glob.matches(&exact(word())))
             }
         }

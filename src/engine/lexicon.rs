@@ -47,7 +47,7 @@ pub(super) struct Lexicon {
     terms: Box<[u32]>,
     /// Of each term that has others than plain words the first of its elements, and how many they are.
     mixed: Box<[(u32, u8)]>,
-    /// Where the terms anchored on each pattern end, and all of them.
+    /// Where the terms end that are anchored on each pattern, of those that are anchors, and all of them.
     pattern_ends: Box<[u32]>,
     pattern_postings: Box<[Posting]>,
 }
@@ -213,17 +213,33 @@ impl<'r> Builder<'r> {
     /// The lexicon of all terms.
     pub(super) fn build(self) -> Result<Lexicon, TooLarge> {
         let seed = Seed::of_process();
-        let patterns = Patterns::new(&self.patterns)?;
         let hashes: Vec<u64> = self.words.iter().map(|form| seed.bare(form.as_bytes())).collect();
-        let costs = Costs::new(&self, &patterns);
+        let costs = Costs::new(&self);
+        let choices: Vec<(Choice, u8)> =
+            (0..self.len()).map(|term| costs.cheapest(self.elements_of(term))).collect();
+        let mut is_anchor = vec![false; self.patterns.len()];
+        for (choice, _) in &choices {
+            if let Choice::Pattern(pattern) = choice {
+                is_anchor[*pattern as usize] = true;
+            }
+        }
+        let anchors = is_anchor.iter().filter(|is_anchor| **is_anchor).count() as u32;
+        let mut order: Vec<usize> = (0..self.patterns.len()).collect();
+        order.sort_by_key(|&pattern| !is_anchor[pattern]);
+        let mut pattern_numbers = vec![0; order.len()];
+        for (number, &pattern) in (0..).zip(&order) {
+            pattern_numbers[pattern] = number;
+        }
+        let ordered: Vec<_> = order.iter().map(|&pattern| self.patterns[pattern]).collect();
+        let patterns = Patterns::new(&ordered, anchors)?;
         let hash = |word: u32| hashes[word as usize];
         let (mut texts, mut elements, mut terms) = (String::new(), Vec::new(), Vec::new());
         let (mut mixed, mut words, mut word_numbers) = (Vec::new(), Vec::new(), HashMap::new());
         let (mut of_words, mut of_patterns) = (Vec::new(), Vec::new());
-        for term in 0..self.len() {
+        for (term, (choice, offset)) in choices.into_iter().enumerate() {
             let of_term = self.elements_of(term);
-            let (choice, offset) = costs.cheapest(of_term);
-            let sure = matches!(of_term, &[Element::Pattern(pattern)] if patterns.exact(pattern).is_none());
+            let is_exact = |pattern: u32| patterns.exact(pattern_numbers[pattern as usize]).is_some();
+            let sure = matches!(of_term, &[Element::Pattern(pattern)] if !is_exact(pattern));
             let by = match of_term.iter().all(|element| matches!(element, Element::Word(_))) {
                 true => By::Text,
                 false if sure => By::Anchor,
@@ -246,6 +262,7 @@ impl<'r> Builder<'r> {
                         words.push((hash(word), self.words[word as usize].clone()));
                         words.len() as u32 - 1
                     })),
+                    Element::Pattern(pattern) => Element::Pattern(pattern_numbers[pattern as usize]),
                     other => other,
                 })),
             }
@@ -265,7 +282,9 @@ impl<'r> Builder<'r> {
                     of_words.push((Anchor::Pair(hash(first), hash(second)), posting))
                 }
                 Choice::Word(word) => of_words.push((Anchor::Word(hash(word)), posting)),
-                Choice::Pattern(pattern) => of_patterns.push((pattern, posting)),
+                Choice::Pattern(pattern) => {
+                    of_patterns.push((pattern_numbers[pattern as usize], posting));
+                }
             }
         }
         of_patterns.sort_unstable_by_key(|(pattern, posting)| (*pattern, posting.term));
@@ -277,7 +296,7 @@ impl<'r> Builder<'r> {
             texts: texts.into(),
             elements: elements.into(),
             terms: terms.into(),
-            pattern_ends: (0..self.patterns.len() as u32).map(end).collect(),
+            pattern_ends: (0..anchors).map(end).collect(),
             pattern_postings: of_patterns.iter().map(|(_, posting)| *posting).collect(),
             exacts: self.exacts.iter().map(exact).collect(),
             patterns,
@@ -305,7 +324,7 @@ struct Costs {
 }
 
 impl Costs {
-    fn new(builder: &Builder<'_>, patterns: &Patterns) -> Costs {
+    fn new(builder: &Builder<'_>) -> Costs {
         let exacts: Vec<u32> = builder.exacts.iter().map(|(word, _)| *word).collect();
         let mut terms_with_word = vec![0; builder.words.len()];
         let mut terms_with_pattern = vec![0; builder.patterns.len()];
@@ -317,13 +336,13 @@ impl Costs {
             }
         }
         let letters = builder.words.iter().map(|form| form.chars().count());
-        let of_pattern = |(pattern, terms): (u32, u32)| {
-            cost(patterns.text(pattern).chars().filter(|c| c.is_alphanumeric()).count(), terms)
+        let of_pattern = |(&(pattern, _), terms): (&(&Pattern, Language), u32)| {
+            cost(pattern.text().chars().filter(|c| c.is_alphanumeric()).count(), terms)
         };
         let mut costs = Costs {
             words: letters.zip(terms_with_word).map(|(letters, terms)| cost(letters, terms)).collect(),
             exacts,
-            patterns: (0..).zip(terms_with_pattern).map(of_pattern).collect(),
+            patterns: builder.patterns.iter().zip(terms_with_pattern).map(of_pattern).collect(),
             pairs: vec![0; (2 * builder.len()).next_power_of_two()],
         };
         for term in 0..builder.len() {

@@ -1,4 +1,7 @@
 //! Which patterns does each word of a document match? Remembered from one document to the next.
+//!
+//! Most words that match any match none that a term is anchored on: common words stand in terms beside others that tell more. They are
+//! passed over as words without patterns are; whether they match is looked up where a term's anchor stands.
 
 use super::document::Document;
 use super::patterns::Patterns;
@@ -14,10 +17,10 @@ pub(super) struct Memory {
     owner: u64,
     slots: Vec<Slot>,
     used: usize,
-    /// Words that have no patterns, by their keys, in sets of two: most words are found here, in a cache that is near.
+    /// Words that have no anchors, by their keys, in sets of two: most words are found here, in a cache that is near.
     plain: Vec<[u64; 2]>,
     patterns: Vec<u32>,
-    /// The words of the document that have patterns, and where these stand in `patterns`.
+    /// The words of the document that have anchors, and where their patterns stand in `patterns`.
     of_words: Vec<OfWord>,
 }
 
@@ -48,7 +51,7 @@ struct OfWord {
 /// So many slots there are; all are forgotten when half of them are used.
 const SLOTS: usize = 1 << 17;
 
-/// So many sets of words without patterns.
+/// So many sets of words without anchors.
 const PLAIN: usize = 1 << 12;
 
 /// So many words are looked up at once.
@@ -63,7 +66,7 @@ fn chunks(range: Range<usize>, size: usize) -> impl Iterator<Item = Range<usize>
 }
 
 impl Memory {
-    /// Looks up the patterns of every word of a document, until `most` were found: thousands of wildcards can match
+    /// Looks up the anchors of every word of a document, until `most` patterns were found: thousands of wildcards can match
     /// every word of a long text.
     pub(super) fn read(
         &mut self,
@@ -82,7 +85,7 @@ impl Memory {
         let mut places = 0;
         let mut telling = [0; CHUNK];
         for chunk in words.fields().into_iter().flat_map(|field| chunks(field, CHUNK)) {
-            // Most words were seen before and have no patterns. These are passed over without a branch, so that the
+            // Most words were seen before and have no anchors. These are passed over without a branch, so that the
             // processor looks up many words at once.
             let mut count = 0;
             for number in chunk {
@@ -96,15 +99,16 @@ impl Memory {
             for &number in &telling[..count] {
                 let key = words.keys()[number];
                 let Slot { matched, .. } = self.slot(key, || words.word(document, number), patterns);
-                if matched.is_empty() {
+                let of_word = matched.of(&self.patterns);
+                places += of_word.len();
+                if patterns.anchors_of(of_word).is_empty() {
                     let set = &mut self.plain[key as usize % PLAIN];
                     *set = [key, set[0]];
                 } else {
                     self.of_words.push(OfWord { number: number as u32, matched });
-                    places += matched.of(&self.patterns).len();
-                    if places > most {
-                        return;
-                    }
+                }
+                if places > most {
+                    return;
                 }
             }
         }
@@ -157,23 +161,38 @@ impl Memory {
         slot
     }
 
-    /// Each word of the document that has patterns, by its number, with them.
+    /// Each word of the document that has anchors, by its number, with its patterns.
     pub(super) fn words(&self) -> impl Iterator<Item = (usize, &[u32])> {
         self.of_words.iter().map(|of_word| (of_word.number as usize, of_word.matched.of(&self.patterns)))
     }
 
-    /// The patterns of the word with this number.
-    pub(super) fn of_word(&self, number: usize) -> &[u32] {
-        let found = self.of_words.binary_search_by_key(&(number as u32), |of_word| of_word.number);
-        found.map_or(&[], |index| self.of_words[index].matched.of(&self.patterns))
+    /// Whether a word of the document has a pattern.
+    pub(super) fn has<'d>(
+        &self,
+        key: u64,
+        word: impl FnOnce() -> &'d str,
+        patterns: &Patterns,
+        pattern: u32,
+    ) -> bool {
+        let key = key.max(1);
+        let mut at = key as usize % SLOTS;
+        loop {
+            let slot = self.slots[at];
+            if slot.key == key {
+                return slot.matched.of(&self.patterns).binary_search(&pattern).is_ok();
+            }
+            if slot.key == 0 {
+                // A word of a text so long that its words were forgotten, or not all looked up.
+                let mut found = Vec::new();
+                patterns.of_word(word(), &mut found);
+                return found.binary_search(&pattern).is_ok();
+            }
+            at = (at + 1) % SLOTS;
+        }
     }
 }
 
 impl Matched {
-    fn is_empty(&self) -> bool {
-        self.from == self.to
-    }
-
     fn of<'p>(&'p self, patterns: &'p [u32]) -> &'p [u32] {
         match self.to {
             ONE => slice::from_ref(&self.from),

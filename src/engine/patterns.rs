@@ -25,15 +25,17 @@ pub(super) struct Patterns {
     texts: Vec<String>,
     /// The exact globs, which a word with that pattern must match in its exact form besides.
     exact: Vec<Option<Glob>>,
+    anchors: u32,
 }
 
 /// So many regular expressions are compiled into one automaton.
 const REGEXES_TOGETHER: usize = 64;
 
 impl Patterns {
-    /// Patterns with the language of their stems, in the order of their numbers.
-    pub(super) fn new(patterns: &[(&Pattern, Language)]) -> Result<Patterns, TooLarge> {
-        let mut built = Patterns { exact: vec![None; patterns.len()], ..Patterns::default() };
+    /// Patterns with the language of their stems, in the order of their numbers: first those on which terms are anchored, so many
+    /// as `anchors`.
+    pub(super) fn new(patterns: &[(&Pattern, Language)], anchors: u32) -> Result<Patterns, TooLarge> {
+        let mut built = Patterns { exact: vec![None; patterns.len()], anchors, ..Patterns::default() };
         let mut regexes = Vec::new();
         let mut stems: HashMap<Language, usize> = HashMap::new();
         for (number, &(pattern, language)) in (0..).zip(patterns) {
@@ -82,6 +84,15 @@ impl Patterns {
     /// Whether there are any.
     pub(super) fn is_empty(&self) -> bool {
         self.exact.is_empty()
+    }
+
+    /// Those of some patterns, in increasing order, that terms are anchored on.
+    pub(super) fn anchors_of<'p>(&self, patterns: &'p [u32]) -> &'p [u32] {
+        match patterns {
+            // Most words that have any.
+            [one] if *one < self.anchors => patterns,
+            _ => &patterns[..patterns.partition_point(|pattern| *pattern < self.anchors)],
+        }
     }
 
     /// Appends the numbers of the patterns that a word of a text matches, each once, in increasing order; exact
@@ -155,7 +166,7 @@ mod tests {
             (Pattern::Regex("(?x) ab # c".into()), en),
         ];
         let patterns: Vec<_> = patterns.iter().map(|(p, l)| (p, *l)).collect();
-        let patterns = Patterns::new(&patterns).unwrap();
+        let patterns = Patterns::new(&patterns, 5).unwrap();
         for (word, expected) in [
             ("Railways", vec![0, 5, 6]),
             ("sanctioned", vec![1]),
@@ -169,6 +180,8 @@ mod tests {
             let mut found = vec![9];
             patterns.of_word(word, &mut found);
             assert_eq!(found[1..], expected, "{word}");
+            let anchors: Vec<u32> = expected.into_iter().filter(|pattern| *pattern < 5).collect();
+            assert_eq!(patterns.anchors_of(&found[1..]), anchors, "{word}");
         }
         assert!(patterns.exact(3).is_some_and(|glob| !glob.matches("iranian") && glob.matches("Iranian")));
     }

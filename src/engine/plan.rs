@@ -134,7 +134,7 @@ pub(super) struct Plan {
     /// Nodes that several others or rules name: their hits are remembered for a document.
     pub(super) shared: Vec<bool>,
     pub(super) metas: Vec<Meta>,
-    /// Sorted so that a rule comes after those of the topics that its own topic names.
+    /// Sorted so that a rule comes after those of the topics that its own topic names, those of a topic by id.
     pub(super) rules: Vec<RulePlan>,
     /// By the number of the topic.
     pub(super) topics: Vec<TopicPlan>,

@@ -9,8 +9,9 @@ use super::plan::{RulePlan, Use};
 use super::score::{self, Fate, RuleHit};
 use super::scratch::Scratch;
 use super::words::Words;
-use super::{Classifier, Stage, TopicInfo};
+use super::{Classifier, Stage};
 use crate::text::{Language, detect};
+use std::cmp::Reverse;
 
 /// Seconds of a day.
 const DAY: i64 = 86_400;
@@ -269,7 +270,7 @@ impl Classifier {
             match self.obstacle(document, number, points, scratch, view) {
                 None => {
                     scratch.labels[number as usize] = true;
-                    let evidence = self.evidence(number, scratch);
+                    let evidence = self.evidence(scratch);
                     scratch.found_labels.push(Label { topic: number, score, points, evidence });
                 }
                 Some(reason) if keep.near_misses() => {
@@ -338,14 +339,13 @@ impl Classifier {
     }
 
     /// The evidence for a topic, from the hits in the scratch.
-    fn evidence(&self, topic: u32, scratch: &mut Scratch) -> Vec<Evidence> {
-        let TopicInfo { rules: infos, .. } = &self.topics[topic as usize];
+    fn evidence(&self, scratch: &mut Scratch) -> Vec<Evidence> {
         let Scratch { hits, words, .. } = scratch;
         let by_rule = || hits.chunk_by(|a, b| a.rule == b.rule);
         let mut evidence = Vec::with_capacity(by_rule().count());
         for of_rule in by_rule() {
             let RulePlan { index: rule, weight, .. } = *self.rule(of_rule[0].rule);
-            for field in [None, Some(Field::Title), Some(Field::Text)] {
+            for field in [Some(Field::Title), Some(Field::Text), None] {
                 let counts = |hit: &&RuleHit| hit.fate == Fate::Counts && hit.place.map(|(f, _)| f) == field;
                 let counting = || of_rule.iter().filter(counts);
                 let count = counting().count();
@@ -358,12 +358,8 @@ impl Classifier {
                 evidence.push(Evidence { rule, field, points: score::points(weight, counting()), spans });
             }
         }
-        let id = |evidence: &Evidence| &infos[evidence.rule as usize].id;
-        evidence.sort_by(|a, b| {
-            let points = b.points.0.abs().cmp(&a.points.0.abs());
-            let field = (a.field.is_none(), a.field).cmp(&(b.field.is_none(), b.field));
-            points.then_with(|| id(a).cmp(id(b))).then(field)
-        });
+        // Rules come in the order of their ids, so that equals are in order.
+        evidence.sort_by_key(|evidence| Reverse(evidence.points.0.abs()));
         evidence
     }
 
