@@ -64,12 +64,13 @@ impl Lexicon {
         }
         if self.has_patterns() {
             let [title, text] = words.fields();
-            for (number, patterns) in memory.words() {
+            let anchors = std::mem::take(&mut finder.memory.anchors);
+            for &(number, pattern) in &anchors {
+                let number = number as usize;
                 let field = if number < text.start { &title } else { &text };
-                for &pattern in self.patterns.anchors_of(patterns) {
-                    finder.consider(self.of_pattern(pattern), number, field);
-                }
+                finder.consider(self.of_pattern(pattern), number, field);
             }
+            finder.memory.anchors = anchors;
         }
         finder.compare();
     }
@@ -80,7 +81,7 @@ struct Finder<'a, 'd> {
     lexicon: &'a Lexicon,
     document: &'a Document<'d>,
     words: &'a Words,
-    memory: &'a Memory,
+    memory: &'a mut Memory,
     candidates: &'a mut Vec<Candidate>,
     found: &'a mut Vec<Found>,
 }
@@ -155,22 +156,23 @@ impl Finder<'_, '_> {
         true
     }
 
-    fn is(&self, number: usize, element: Element) -> bool {
-        let word = || self.words.word(self.document, number);
+    fn is(&mut self, number: usize, element: Element) -> bool {
+        let Finder { lexicon, document, words, .. } = *self;
+        let word = || words.word(document, number);
         match element {
             // Equal hashes make equal words all but certain; equal forms make it certain.
             Element::Word(index) => {
-                let (hash, form) = &self.lexicon.words[index as usize];
-                self.words.hashes()[number] == *hash && is_bare(word(), form)
+                let (hash, form) = &lexicon.words[index as usize];
+                words.hashes()[number] == *hash && is_bare(word(), form)
             }
             Element::Exact(index) => {
-                let (hash, form) = &self.lexicon.exacts[index as usize];
-                self.words.hashes()[number] == *hash && is_exact(word(), form)
+                let (hash, form) = &lexicon.exacts[index as usize];
+                words.hashes()[number] == *hash && is_exact(word(), form)
             }
             Element::Pattern(pattern) => {
-                let key = self.words.keys()[number];
-                self.memory.has(key, word, &self.lexicon.patterns, pattern)
-                    && self.lexicon.patterns.exact(pattern).is_none_or(|glob| glob.matches(&exact(word())))
+                let key = words.keys()[number];
+                self.memory.has(key, word, &lexicon.patterns, pattern)
+                    && lexicon.patterns.exact(pattern).is_none_or(|glob| glob.matches(&exact(word())))
             }
         }
     }

@@ -210,6 +210,26 @@ impl<'r> Builder<'r> {
         }
     }
 
+    /// The patterns, those on which terms are anchored before the others, and the number that each has then.
+    fn anchors_first(&self, choices: &[(Choice, u8)]) -> Result<(Patterns, Vec<u32>), TooLarge> {
+        let mut is_anchor = vec![false; self.patterns.len()];
+        for (choice, _) in choices {
+            if let Choice::Pattern(pattern) = choice {
+                is_anchor[*pattern as usize] = true;
+            }
+        }
+        let (mut order, others): (Vec<usize>, Vec<usize>) =
+            (0..self.patterns.len()).partition(|&pattern| is_anchor[pattern]);
+        let anchors = order.len() as u32;
+        order.extend(others);
+        let mut numbers = vec![0; order.len()];
+        for (number, &pattern) in (0..).zip(&order) {
+            numbers[pattern] = number;
+        }
+        let patterns: Vec<_> = order.iter().map(|&pattern| self.patterns[pattern]).collect();
+        Ok((Patterns::new(&patterns, anchors)?, numbers))
+    }
+
     /// The lexicon of all terms.
     pub(super) fn build(self) -> Result<Lexicon, TooLarge> {
         let seed = Seed::of_process();
@@ -217,28 +237,15 @@ impl<'r> Builder<'r> {
         let costs = Costs::new(&self);
         let choices: Vec<(Choice, u8)> =
             (0..self.len()).map(|term| costs.cheapest(self.elements_of(term))).collect();
-        let mut is_anchor = vec![false; self.patterns.len()];
-        for (choice, _) in &choices {
-            if let Choice::Pattern(pattern) = choice {
-                is_anchor[*pattern as usize] = true;
-            }
-        }
-        let anchors = is_anchor.iter().filter(|is_anchor| **is_anchor).count() as u32;
-        let mut order: Vec<usize> = (0..self.patterns.len()).collect();
-        order.sort_by_key(|&pattern| !is_anchor[pattern]);
-        let mut pattern_numbers = vec![0; order.len()];
-        for (number, &pattern) in (0..).zip(&order) {
-            pattern_numbers[pattern] = number;
-        }
-        let ordered: Vec<_> = order.iter().map(|&pattern| self.patterns[pattern]).collect();
-        let patterns = Patterns::new(&ordered, anchors)?;
+        let (patterns, pattern_numbers) = self.anchors_first(&choices)?;
         let hash = |word: u32| hashes[word as usize];
         let (mut texts, mut elements, mut terms) = (String::new(), Vec::new(), Vec::new());
         let (mut mixed, mut words, mut word_numbers) = (Vec::new(), Vec::new(), HashMap::new());
         let (mut of_words, mut of_patterns) = (Vec::new(), Vec::new());
         for (term, (choice, offset)) in choices.into_iter().enumerate() {
             let of_term = self.elements_of(term);
-            let is_exact = |pattern: u32| patterns.exact(pattern_numbers[pattern as usize]).is_some();
+            let is_exact =
+                |pattern: u32| matches!(self.patterns[pattern as usize].0, Pattern::ExactWildcard(_));
             let sure = matches!(of_term, &[Element::Pattern(pattern)] if !is_exact(pattern));
             let by = match of_term.iter().all(|element| matches!(element, Element::Word(_))) {
                 true => By::Text,
@@ -296,7 +303,7 @@ impl<'r> Builder<'r> {
             texts: texts.into(),
             elements: elements.into(),
             terms: terms.into(),
-            pattern_ends: (0..anchors).map(end).collect(),
+            pattern_ends: (0..patterns.anchors()).map(end).collect(),
             pattern_postings: of_patterns.iter().map(|(_, posting)| *posting).collect(),
             exacts: self.exacts.iter().map(exact).collect(),
             patterns,

@@ -20,8 +20,8 @@ pub(super) struct Memory {
     /// Words that have no anchors, by their keys, in sets of two: most words are found here, in a cache that is near.
     plain: Vec<[u64; 2]>,
     patterns: Vec<u32>,
-    /// The words of the document that have anchors, and where their patterns stand in `patterns`.
-    of_words: Vec<OfWord>,
+    /// Each word of the document that has anchors, by its number, with each of them.
+    pub(super) anchors: Vec<(u32, u32)>,
 }
 
 /// A word by its key; free without one.
@@ -41,14 +41,7 @@ struct Matched {
 /// Instead of an end: most words that have patterns have one, which needs no look elsewhere.
 const ONE: u32 = u32::MAX;
 
-/// The patterns of a word of the document.
-#[derive(Clone, Copy, Debug)]
-struct OfWord {
-    number: u32,
-    matched: Matched,
-}
-
-/// So many slots there are; all are forgotten when half of them are used.
+/// So many slots there are; all words are forgotten when half of them are used.
 const SLOTS: usize = 1 << 17;
 
 /// So many sets of words without anchors.
@@ -57,7 +50,7 @@ const PLAIN: usize = 1 << 12;
 /// So many words are looked up at once.
 const CHUNK: usize = 64;
 
-/// So many patterns are remembered before the memory starts anew.
+/// All words are forgotten, too, when they have more patterns than this.
 const MOST_PATTERNS: usize = 1 << 19;
 
 /// A range in pieces.
@@ -66,8 +59,8 @@ fn chunks(range: Range<usize>, size: usize) -> impl Iterator<Item = Range<usize>
 }
 
 impl Memory {
-    /// Looks up the anchors of every word of a document, until `most` patterns were found: thousands of wildcards can match
-    /// every word of a long text.
+    /// Looks up the anchors of every word of a document, until `most` were found: thousands of wildcards can match every word of
+    /// a long text.
     pub(super) fn read(
         &mut self,
         owner: u64,
@@ -76,13 +69,11 @@ impl Memory {
         words: &Words,
         most: usize,
     ) {
-        if self.owner != owner || self.patterns.len() > MOST_PATTERNS {
+        if self.owner != owner {
             self.owner = owner;
             self.forget();
-            self.patterns.clear();
         }
-        self.of_words.clear();
-        let mut places = 0;
+        self.anchors.clear();
         let mut telling = [0; CHUNK];
         for chunk in words.fields().into_iter().flat_map(|field| chunks(field, CHUNK)) {
             // Most words were seen before and have no anchors. These are passed over without a branch, so that the
@@ -98,17 +89,16 @@ impl Memory {
             touch(telling[..count].iter().map(slot));
             for &number in &telling[..count] {
                 let key = words.keys()[number];
-                let Slot { matched, .. } = self.slot(key, || words.word(document, number), patterns);
-                let of_word = matched.of(&self.patterns);
-                places += of_word.len();
-                if patterns.anchors_of(of_word).is_empty() {
+                let matched = self.matched(key, || words.word(document, number), patterns);
+                let anchors = patterns.anchors_of(matched.of(&self.patterns));
+                if anchors.is_empty() {
                     let set = &mut self.plain[key as usize % PLAIN];
                     *set = [key, set[0]];
                 } else {
-                    self.of_words.push(OfWord { number: number as u32, matched });
-                }
-                if places > most {
-                    return;
+                    self.anchors.extend(anchors.iter().map(|&anchor| (number as u32, anchor)));
+                    if self.anchors.len() > most {
+                        return;
+                    }
                 }
             }
         }
@@ -120,17 +110,29 @@ impl Memory {
         self.used = 0;
         self.plain.clear();
         self.plain.resize(PLAIN, [0; 2]);
+        self.patterns.clear();
     }
 
-    /// The slot of a word.
+    /// Whether a word has a pattern.
+    pub(super) fn has<'d>(
+        &mut self,
+        key: u64,
+        word: impl FnOnce() -> &'d str,
+        patterns: &Patterns,
+        pattern: u32,
+    ) -> bool {
+        self.matched(key, word, patterns).of(&self.patterns).binary_search(&pattern).is_ok()
+    }
+
+    /// The patterns of a word.
     #[inline(always)]
-    fn slot<'d>(&mut self, key: u64, word: impl FnOnce() -> &'d str, patterns: &Patterns) -> Slot {
+    fn matched<'d>(&mut self, key: u64, word: impl FnOnce() -> &'d str, patterns: &Patterns) -> Matched {
         let key = key.max(1);
         let mut at = key as usize % SLOTS;
         loop {
             let slot = self.slots[at];
             if slot.key == key {
-                return slot;
+                return slot.matched;
             }
             if slot.key == 0 {
                 return self.learn(key, at, word(), patterns);
@@ -140,9 +142,8 @@ impl Memory {
     }
 
     #[cold]
-    fn learn(&mut self, key: u64, mut at: usize, word: &str, patterns: &Patterns) -> Slot {
-        if self.used == SLOTS / 2 {
-            // What was found of this document stays in `patterns`.
+    fn learn(&mut self, key: u64, mut at: usize, word: &str, patterns: &Patterns) -> Matched {
+        if self.used == SLOTS / 2 || self.patterns.len() > MOST_PATTERNS {
             self.forget();
             at = key as usize % SLOTS;
         }
@@ -155,40 +156,9 @@ impl Memory {
             }
             _ => Matched { from, to: self.patterns.len() as u32 },
         };
-        let slot = Slot { key, matched };
-        self.slots[at] = slot;
+        self.slots[at] = Slot { key, matched };
         self.used += 1;
-        slot
-    }
-
-    /// Each word of the document that has anchors, by its number, with its patterns.
-    pub(super) fn words(&self) -> impl Iterator<Item = (usize, &[u32])> {
-        self.of_words.iter().map(|of_word| (of_word.number as usize, of_word.matched.of(&self.patterns)))
-    }
-
-    /// Whether a word of the document has a pattern.
-    pub(super) fn has<'d>(
-        &self,
-        key: u64,
-        word: impl FnOnce() -> &'d str,
-        patterns: &Patterns,
-        pattern: u32,
-    ) -> bool {
-        let key = key.max(1);
-        let mut at = key as usize % SLOTS;
-        loop {
-            let slot = self.slots[at];
-            if slot.key == key {
-                return slot.matched.of(&self.patterns).binary_search(&pattern).is_ok();
-            }
-            if slot.key == 0 {
-                // A word of a text so long that its words were forgotten, or not all looked up.
-                let mut found = Vec::new();
-                patterns.of_word(word(), &mut found);
-                return found.binary_search(&pattern).is_ok();
-            }
-            at = (at + 1) % SLOTS;
-        }
+        matched
     }
 }
 

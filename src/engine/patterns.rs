@@ -25,6 +25,7 @@ pub(super) struct Patterns {
     texts: Vec<String>,
     /// The exact globs, which a word with that pattern must match in its exact form besides.
     exact: Vec<Option<Glob>>,
+    /// So many of the first are those on which terms are anchored.
     anchors: u32,
 }
 
@@ -32,8 +33,7 @@ pub(super) struct Patterns {
 const REGEXES_TOGETHER: usize = 64;
 
 impl Patterns {
-    /// Patterns with the language of their stems, in the order of their numbers: first those on which terms are anchored, so many
-    /// as `anchors`.
+    /// Patterns with the language of their stems, in the order of their numbers; on so many of the first terms are anchored.
     pub(super) fn new(patterns: &[(&Pattern, Language)], anchors: u32) -> Result<Patterns, TooLarge> {
         let mut built = Patterns { exact: vec![None; patterns.len()], anchors, ..Patterns::default() };
         let mut regexes = Vec::new();
@@ -86,13 +86,14 @@ impl Patterns {
         self.exact.is_empty()
     }
 
+    /// So many of the first are those on which terms are anchored.
+    pub(super) fn anchors(&self) -> u32 {
+        self.anchors
+    }
+
     /// Those of some patterns, in increasing order, that terms are anchored on.
     pub(super) fn anchors_of<'p>(&self, patterns: &'p [u32]) -> &'p [u32] {
-        match patterns {
-            // Most words that have any.
-            [one] if *one < self.anchors => patterns,
-            _ => &patterns[..patterns.partition_point(|pattern| *pattern < self.anchors)],
-        }
+        &patterns[..patterns.partition_point(|pattern| *pattern < self.anchors)]
     }
 
     /// Appends the numbers of the patterns that a word of a text matches, each once, in increasing order; exact

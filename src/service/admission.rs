@@ -103,14 +103,14 @@ impl Admission {
         client
     }
 
-    /// Takes a place for a call that arrives, `alone` on its connection or beside others.
-    pub(super) fn admit(&self, client: &Client, alone: bool) -> Result<(), Refusal> {
+    /// Takes a place for a call that arrives; `is_alone` tells whether it is on its connection.
+    pub(super) fn admit(&self, client: &Client, is_alone: impl FnOnce() -> bool) -> Result<(), Refusal> {
         let (all, own) = (self.working.load(Relaxed), client.working.load(Relaxed));
         if all >= self.limit {
             return Err(Refusal::Full);
         }
-        let free = if alone { self.limit - self.limit / 4 } else { self.limit / 2 };
-        if all >= free && own > 0 && own >= self.limit / (self.active.load(Relaxed) + 1) {
+        let beyond = all >= self.limit / 2 && own > 0 && own >= self.limit / (self.active.load(Relaxed) + 1);
+        if beyond && (all >= self.limit - self.limit / 4 || !is_alone()) {
             return Err(Refusal::Share);
         }
         self.enter(client);
@@ -157,7 +157,7 @@ mod tests {
     use super::*;
 
     fn admitted(admission: &Admission, client: &Client, calls: usize) -> usize {
-        (0..calls).filter(|_| admission.admit(client, false).is_ok()).count()
+        (0..calls).filter(|_| admission.admit(client, || false).is_ok()).count()
     }
 
     #[test]
@@ -166,9 +166,9 @@ mod tests {
         let clients: Vec<Client> = (0..20).map(|_| Client::default()).collect();
         let taken: usize = clients.iter().map(|client| admitted(&admission, client, 3)).sum();
         assert_eq!((taken, admission.working()), (10, 10));
-        assert_eq!(admission.admit(&clients[0], true), Err(Refusal::Full));
+        assert_eq!(admission.admit(&clients[0], || true), Err(Refusal::Full));
         admission.leave(&clients[0]);
-        assert_eq!(admission.admit(&clients[19], true), Ok(()));
+        assert_eq!(admission.admit(&clients[19], || true), Ok(()));
     }
 
     #[test]
@@ -176,7 +176,7 @@ mod tests {
         let admission = Admission::new(100);
         let (greedy, modest, other) = (Client::default(), Client::default(), Client::default());
         assert_eq!(admitted(&admission, &greedy, 1000), 50);
-        assert_eq!(admission.admit(&greedy, false), Err(Refusal::Share));
+        assert_eq!(admission.admit(&greedy, || false), Err(Refusal::Share));
         assert_eq!(admitted(&admission, &modest, 1000), 33);
         assert_eq!(admitted(&admission, &other, 1000), 17);
         (0..50).for_each(|_| admission.leave(&greedy));
@@ -189,9 +189,9 @@ mod tests {
         let admission = Admission::new(100);
         let (client, other) = (Client::default(), Client::default());
         assert_eq!(admitted(&admission, &client, 1000), 50);
-        let alone = (0..1000).filter(|_| admission.admit(&client, true).is_ok()).count();
+        let alone = (0..1000).filter(|_| admission.admit(&client, || true).is_ok()).count();
         assert_eq!(alone, 25);
-        assert_eq!(admission.admit(&client, true), Err(Refusal::Share));
+        assert_eq!(admission.admit(&client, || true), Err(Refusal::Share));
         assert_eq!(admitted(&admission, &other, 1000), 25);
     }
 

@@ -127,7 +127,8 @@ impl Calls {
             if always {
                 return Ok(());
             }
-            register.admission.admit(&client, connection.is_idle()).map_err(|refusal| self.shed(refusal))?;
+            let admitted = register.admission.admit(&client, || connection.is_idle());
+            admitted.map_err(|refusal| self.shed(refusal))?;
             // Only now, so that a call that finds no room costs its token nothing.
             token.map_or(Ok(()), |token| token.admit()).inspect_err(|_| {
                 register.metrics.refused("TOKEN_RATE");
