@@ -157,9 +157,16 @@ struct Run {
 
 /// Whether these are the bytes of U+4E00 to U+9FFF: letters of an unspaced script that stand unchanged in bare forms.
 /// Most of Chinese is, and needs no table.
-fn is_han([first, second, _]: [u8; 3]) -> bool {
-    matches!((first, second), (0xE4, 0xB8..) | (0xE5..=0xE9, _))
+fn is_han([first, second, third]: [u8; 3]) -> bool {
+    (0xE4_B8_80..=0xE9_BF_BF).contains(&u32::from_be_bytes([0, first, second, third]))
 }
+
+/// Whether a comma or full stop of Chinese is here, 、。 or ，: these need no table either.
+fn has_sign(bytes: &[u8]) -> bool {
+    matches!(bytes, [0xE3, 0x80, 0x81 | 0x82, ..] | [0xEF, 0xBC, 0x8C, ..])
+}
+
+const SIGN: Character = Character { class: Class::Separator, bare: false };
 
 impl<'t, const PATTERN: bool> Split<'t, PATTERN> {
     fn new(text: &'t str) -> Self {
@@ -303,7 +310,7 @@ impl<'t, const PATTERN: bool> Split<'t, PATTERN> {
                 at += 3 * run;
                 last = Some(at - 3);
             }
-            let next = self.peek(at);
+            let next = if has_sign(&bytes[at..]) { Some((SIGN, 3)) } else { self.peek(at) };
             if let Some((Character { class: Class::Apostrophe | Class::Mark | Class::Transparent, .. }, _)) =
                 next
             {
@@ -467,11 +474,12 @@ mod tests {
 
     #[test]
     fn han_is_what_the_table_says() {
-        for c in '\u{3000}'..='\u{A4FF}' {
+        for c in ('\u{3000}'..='\u{A4FF}').chain(['，']) {
             let mut bytes = [0; 3];
             c.encode_utf8(&mut bytes);
             let Character { class, bare } = CHARACTERS.get(c);
             assert!(!is_han(bytes) || class == Class::Unspaced && bare, "{c}");
+            assert!(!has_sign(&bytes) || class == SIGN.class, "{c}");
             assert_eq!(is_han(bytes), ('\u{4E00}'..='\u{9FFF}').contains(&c), "{c}");
         }
     }
