@@ -13,29 +13,68 @@ pub(super) struct Posting {
     pub(super) term: u32,
     /// Where what it is compared by stands, as `by` tells.
     pub(super) at: u32,
-    /// Which of its words the anchor is.
-    pub(super) offset: u8,
+    /// Which of its words the anchor is, and in the upper bits what `mark` is about.
+    anchor: u8,
     /// How many words it has.
     pub(super) length: u8,
     pub(super) by: By,
-    /// The mark of its [`Posting::third`] word.
-    pub(super) third: u8,
+    mark: u8,
 }
 
+/// A word of a term beside its anchor. By most words of texts it is seen that the term does not stand there, without a look at
+/// what it is compared by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Beside {
+    /// A plain word, by the mark of its hash.
+    Word(u8),
+    /// A pattern, by its mark.
+    Pattern(u8),
+}
+
+/// The lower bits of [`Posting::anchor`]: a term has 32 words at most.
+const OFFSET: u8 = 31;
+
+/// Where a word beside an anchor can be: before it, behind it or behind the pair that it is.
+const PLACES: [isize; 3] = [-1, 1, 2];
+
+const PATTERN: u8 = 1 << 7;
+
 impl Posting {
-    /// Of a term of three or more plain words one that is not part of its anchor, which is a pair. Most terms that do
-    /// not stand where their anchor does are seen by its mark, without a look at their text.
-    pub(super) fn third(&self) -> Option<usize> {
-        let (offset, length) = (usize::from(self.offset), usize::from(self.length));
-        match self.by {
-            By::Text if length > 2 => Some(if offset + 2 < length { offset + 2 } else { offset - 1 }),
-            _ => None,
-        }
+    /// Of a term with so many words, whose anchor begins with the one at `offset`.
+    pub(super) fn new(term: u32, at: u32, offset: u8, length: u8, by: By) -> Posting {
+        Posting { term, at, anchor: offset & OFFSET, length, by, mark: 0 }
     }
 
-    /// A part of the hash of a word.
-    pub(super) fn mark(hash: u64) -> u8 {
-        (hash >> 56) as u8
+    /// Tells of the word that is at this place of the term, which is beside its anchor.
+    pub(super) fn look_beside(&mut self, place: usize, beside: Beside) {
+        let place = place as isize - self.offset() as isize;
+        let code = PLACES.iter().zip(1..).find(|(known, _)| **known == place).map_or(0, |(_, code)| code);
+        let (kind, mark) = match beside {
+            Beside::Word(mark) => (0, mark),
+            Beside::Pattern(mark) => (PATTERN, mark),
+        };
+        self.anchor |= code << 5 | kind;
+        self.mark = mark;
+    }
+
+    /// Which of its words the anchor is.
+    pub(super) fn offset(&self) -> usize {
+        usize::from(self.anchor & OFFSET)
+    }
+
+    /// A word beside the anchor, and how far from it that is.
+    pub(super) fn beside(&self) -> Option<(isize, Beside)> {
+        let code = usize::from(self.anchor >> 5 & 3).checked_sub(1)?;
+        let beside =
+            if self.anchor & PATTERN == 0 { Beside::Word(self.mark) } else { Beside::Pattern(self.mark) };
+        Some((PLACES[code], beside))
+    }
+}
+
+impl Beside {
+    /// A plain word, by its hash.
+    pub(super) fn word(hash: u64) -> Beside {
+        Beside::Word((hash >> 56) as u8)
     }
 }
 

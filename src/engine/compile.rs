@@ -3,7 +3,7 @@
 use super::TooLarge;
 use super::glob::Glob;
 use super::lexicon::{Builder, Lexicon};
-use super::plan::{Distinct, Meta, Node, NodeId, Plan, RulePlan, TopicPlan, Use, parts};
+use super::plan::{Distinct, Meta, NEEDS, Node, NodeId, Plan, RulePlan, TopicPlan, Use, Uses, parts};
 use super::score;
 use crate::rules::{Part, Query, Rule, Ruleset};
 use crate::text::Language;
@@ -44,6 +44,7 @@ pub(super) fn compile(ruleset: &Ruleset) -> Result<(Lexicon, Plan), TooLarge> {
                 since: rule.since.map(|day| day as i32),
                 until: rule.until.map(|day| day as i32),
                 query: Some(query),
+                needs: [None; NEEDS],
                 rank,
             });
         }
@@ -274,65 +275,64 @@ impl<'r> Compiler<'r> {
         for (node, number) in numbers.into_iter().collect::<Vec<_>>() {
             nodes[number as usize] = node;
         }
-        let shared = shared(&nodes, &topics, &rules, exclude);
         let mut uses: Vec<(u32, Use)> = Vec::new();
         for (terms, set) in mask_sets.into_iter().collect::<Vec<_>>() {
             uses.extend(terms.into_iter().map(|term| (term, Use::Masks(set))));
         }
-        let mut anchors = Anchors { nodes: &nodes, lexicon: &lexicon, of_nodes: Vec::new() };
+        let mut anchors =
+            Anchors { nodes: &nodes, lexicon: &lexicon, of_nodes: Vec::new(), needs: Vec::new() };
         anchors.fill();
         let mut anchored: Vec<(NodeId, u32)> = Vec::new();
         let mut always = Vec::new();
-        let just_terms = |rule: &RulePlan| match rule.query.map(|query| (&nodes[query as usize], query)) {
-            Some((Node::Terms { terms, part: None }, query)) if !shared[query as usize] => {
-                Some((terms, query))
-            }
+        let just_terms = |rule: &RulePlan| match rule.query.map(|query| &nodes[query as usize]) {
+            Some(Node::Terms { terms, part: None }) => Some(terms),
             _ => None,
         };
         let mut rules_with = vec![0_u32; lexicon.len()];
-        for term in rules.iter().filter_map(just_terms).flat_map(|(terms, _)| terms) {
+        for term in rules.iter().filter_map(just_terms).flatten() {
             rules_with[*term as usize] += 1;
         }
-        let mut direct = Vec::new();
         for (number, rule) in (0..).zip(&mut rules) {
-            if let Some((terms, query)) = just_terms(rule)
+            if let Some(terms) = just_terms(rule)
                 && terms.iter().all(|&term| rules_with[term as usize] <= MOST_RULES)
             {
                 uses.extend(terms.iter().map(|&term| (term, Use::Hit(number))));
-                direct.push(query);
                 rule.query = None;
             } else if let Some(query) = rule.query {
                 match &anchors.of_nodes[query as usize] {
-                    Some(anchor) => anchored.extend(anchor.nodes.iter().map(|&node| (node, number))),
+                    Some(anchor) => {
+                        anchored.extend(anchor.nodes.iter().map(|&node| (node, number)));
+                        rule.needs = anchors.needs_beside(query, anchor);
+                    }
                     None => always.push(number),
                 }
             }
         }
-        for query in direct {
-            // Nobody asks for it, as what its terms do says the same.
-            nodes[query as usize] = Node::Or(Box::default());
-        }
-        for (number, node) in (0..).zip(&nodes) {
+        let named = named(&nodes, &topics, &rules, exclude);
+        for ((number, node), &named) in (0..).zip(&mut nodes).zip(&named) {
             if let Node::Terms { terms, .. } = node {
-                uses.extend(terms.iter().map(|&term| (term, Use::In(number))));
+                if named == 0 {
+                    // Nobody asks for it, as what its terms do says the same.
+                    *node = Node::Or(Box::default());
+                } else {
+                    uses.extend(terms.iter().map(|&term| (term, Use::In(number))));
+                }
             }
         }
         let too_large = TooLarge { what: "uses of terms" };
         u32::try_from(uses.len().max(anchored.len())).map_err(|_| too_large)?;
         let packed = uses.into_iter().map(|(term, term_use)| Some((term, term_use.pack()?)));
-        let (use_ends, uses) = parts(packed.collect::<Option<_>>().ok_or(too_large)?, lexicon.len());
+        let uses = Uses::new(packed.collect::<Option<_>>().ok_or(too_large)?, lexicon.len());
         let (anchored_ends, anchored) = parts(anchored, nodes.len());
         nodes.shrink_to_fit();
         rules.shrink_to_fit();
         let plan = Plan {
             languages: rules.iter().any(|rule| rule.language.is_some()),
-            scoped: rules.iter().any(|rule| (rule.language, rule.since, rule.until) != (None, None, None)),
             nodes,
-            shared,
+            shared: named.into_iter().map(|times| times > 1).collect(),
             metas,
             rules,
             topics,
-            use_ends,
             uses,
             anchored_ends,
             anchored,
@@ -438,6 +438,8 @@ struct Anchors<'a> {
     lexicon: &'a Builder<'a>,
     /// None for a query that can match without any term. Nodes come after the nodes that they name.
     of_nodes: Vec<Option<Anchor>>,
+    /// Of each node some nodes of terms without each of which it cannot match.
+    needs: Vec<Vec<NodeId>>,
 }
 
 impl Anchors<'_> {
@@ -457,7 +459,36 @@ impl Anchors<'_> {
                 Node::Absent(_) | Node::Topic(_) | Node::Meta(_) => None,
             };
             self.of_nodes.push(anchor);
+            let needs = match node {
+                Node::Terms { .. } => vec![number],
+                Node::And(nodes) => self.needs_of(nodes),
+                Node::Near { left, right, .. } => self.needs_of(&[*left, *right]),
+                Node::Not(node, _) | Node::NotNear { left: node, .. } | Node::AtLeast(_, node) => {
+                    self.needs_of(&[*node])
+                }
+                Node::Or(_) | Node::Distinct(_) | Node::Absent(_) | Node::Topic(_) | Node::Meta(_) => {
+                    Vec::new()
+                }
+            };
+            self.needs.push(needs);
         }
+    }
+
+    /// What several nodes need together: those of the terms that are likely to be rarest, one for an anchor more than are kept.
+    fn needs_of(&self, nodes: &[NodeId]) -> Vec<NodeId> {
+        let mut needs: Vec<NodeId> =
+            nodes.iter().flat_map(|&node| &self.needs[node as usize]).copied().collect();
+        let cost = |node: &NodeId| self.of_nodes[*node as usize].as_ref().map(|anchor| anchor.cost);
+        needs.sort_unstable_by_key(|node| (cost(node), *node));
+        needs.dedup();
+        needs.truncate(NEEDS + 1);
+        needs
+    }
+
+    /// What a query needs beside the anchor that sets it off.
+    fn needs_beside(&self, query: NodeId, anchor: &Anchor) -> [Option<NodeId>; NEEDS] {
+        let mut others = self.needs[query as usize].iter().copied().filter(|node| anchor.nodes != [*node]);
+        std::array::from_fn(|_| others.next())
     }
 
     fn any(&self, nodes: &[NodeId]) -> Option<Anchor> {
@@ -478,8 +509,8 @@ impl Anchors<'_> {
     }
 }
 
-/// Which nodes are named more than once.
-fn shared(nodes: &[Node], topics: &[TopicPlan], rules: &[RulePlan], exclude: Option<NodeId>) -> Vec<bool> {
+/// How often each node is named, to 255.
+fn named(nodes: &[Node], topics: &[TopicPlan], rules: &[RulePlan], exclude: Option<NodeId>) -> Vec<u8> {
     let mut named = vec![0_u8; nodes.len()];
     let mut name = |node: NodeId| named[node as usize] = named[node as usize].saturating_add(1);
     for node in nodes {
@@ -498,5 +529,5 @@ fn shared(nodes: &[Node], topics: &[TopicPlan], rules: &[RulePlan], exclude: Opt
     topics.iter().flat_map(|topic| [topic.require, topic.exclude]).flatten().for_each(&mut name);
     // Every topic asks for the ruleset's veto.
     exclude.into_iter().for_each(|node| (0..2).for_each(|_| name(node)));
-    named.into_iter().map(|times| times > 1).collect()
+    named
 }

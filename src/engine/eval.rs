@@ -72,6 +72,11 @@ impl FoundTerms {
         before.is_none()
     }
 
+    /// Whether a term of a node was found.
+    pub(super) fn has(&self, node: NodeId) -> bool {
+        self.nodes.get(node).is_some()
+    }
+
     /// The indexes of the terms of a node.
     fn of_node(&self, node: NodeId) -> impl Iterator<Item = usize> {
         let mut next = self.nodes.get(node);
@@ -308,21 +313,6 @@ impl<'a, 'd> Eval<'a, 'd> {
             }
         }
         unite(out);
-    }
-
-    /// Whether a query can have a hit at all, by the terms that were found: no for most that are set off.
-    pub(super) fn may_hit(&self, node: NodeId) -> bool {
-        match &self.plan.nodes[node as usize] {
-            Node::Terms { .. } => self.found.nodes.get(node).is_some(),
-            Node::Or(nodes) => nodes.iter().any(|&node| self.may_hit(node)),
-            Node::And(nodes) => nodes.iter().all(|&node| self.may_hit(node)),
-            Node::Near { left, right, .. } => self.may_hit(*left) && self.may_hit(*right),
-            Node::Not(node, _) | Node::NotNear { left: node, .. } | Node::AtLeast(_, node) => {
-                self.may_hit(*node)
-            }
-            Node::Distinct(distinct) => distinct.nodes().any(|node| self.may_hit(node)),
-            Node::Absent(_) | Node::Topic(_) | Node::Meta(_) => true,
-        }
     }
 
     /// Appends the hits of the found term at `index` that this topic sees in `part`.

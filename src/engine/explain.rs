@@ -80,7 +80,7 @@ impl Classifier {
         for (index, &(term, _)) in eval.found.terms.iter().enumerate() {
             let named = match query {
                 Some(query) => self.names(query, term),
-                None => self.plan.uses_of(term).any(|term_use| term_use == Use::Hit(rule)),
+                None => self.plan.uses.of(term).any(|term_use| term_use == Use::Hit(rule)),
             };
             if named {
                 eval.places(index, None, &mut places);

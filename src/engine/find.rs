@@ -1,6 +1,6 @@
 //! Which terms stand where in a text?
 
-use super::anchors::{By, Posting};
+use super::anchors::{Beside, By, Posting};
 use super::document::Document;
 use super::hash;
 use super::hits::Hit;
@@ -90,12 +90,12 @@ impl Finder<'_, '_> {
     /// Takes those of the terms at an anchor that may stand there.
     fn consider(&mut self, postings: &[Posting], anchor: usize, field: &Range<usize>) {
         for posting in postings {
-            let Some(start) = anchor.checked_sub(usize::from(posting.offset)) else { continue };
+            let Some(start) = anchor.checked_sub(posting.offset()) else { continue };
             if start < field.start || start + usize::from(posting.length) > field.end {
                 continue;
             }
-            if let Some(third) = posting.third()
-                && Posting::mark(self.words.hashes()[start + third]) != posting.third
+            if let Some((place, beside)) = posting.beside()
+                && !self.may_be(anchor.wrapping_add_signed(place), beside)
             {
                 continue;
             }
@@ -103,6 +103,14 @@ impl Finder<'_, '_> {
             if self.candidates.len() == TOGETHER {
                 self.compare();
             }
+        }
+    }
+
+    /// Whether a word may be what stands beside the anchor of a term.
+    fn may_be(&self, number: usize, beside: Beside) -> bool {
+        match beside {
+            Beside::Word(_) => Beside::word(self.words.hashes()[number]) == beside,
+            Beside::Pattern(mark) => self.memory.may_have(self.words.keys()[number], mark),
         }
     }
 

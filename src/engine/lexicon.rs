@@ -4,7 +4,7 @@
 //! plain word or a pattern. Where its anchor stands (`anchors`, `memory`), the rest of a term is compared (`find`).
 
 use super::TooLarge;
-use super::anchors::{Anchor, Anchors, By, Posting};
+use super::anchors::{Anchor, Anchors, Beside, By, Posting};
 use super::hash::Seed;
 use super::patterns::Patterns;
 use crate::rules::{Pattern, Term};
@@ -274,9 +274,22 @@ impl<'r> Builder<'r> {
                 })),
             }
             let length = of_term.len() as u8;
-            let mut posting = Posting { term: term as u32, at, offset, length, by, third: 0 };
-            if let Some(third) = posting.third() {
-                posting.third = costs.plain(of_term[third]).map_or(0, |word| Posting::mark(hash(word)));
+            let mut posting = Posting::new(term as u32, at, offset, length, by);
+            let offset = usize::from(offset);
+            let behind = offset + if matches!(choice, Choice::Pair(..)) { 2 } else { 1 };
+            let around = [behind, offset.wrapping_sub(1)].into_iter();
+            let around = around.filter_map(|place| Some((place, *of_term.get(place)?)));
+            // A plain word tells more than a pattern.
+            if let Some((place, word)) = around.min_by_key(|(_, word)| costs.plain(*word).is_none()) {
+                posting.look_beside(
+                    place,
+                    match word {
+                        Element::Pattern(pattern) => {
+                            Beside::Pattern(patterns.mark(pattern_numbers[pattern as usize]))
+                        }
+                        plain => Beside::word(costs.plain(plain).map_or(0, hash)),
+                    },
+                );
             }
             if by == By::Text {
                 terms.push(at);

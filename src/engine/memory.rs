@@ -4,7 +4,7 @@
 //! passed over as words without patterns are; whether they match is looked up where a term's anchor stands.
 
 use super::document::Document;
-use super::patterns::Patterns;
+use super::patterns::{MARKS, Patterns};
 use super::touch::touch;
 use super::words::Words;
 use std::ops::Range;
@@ -53,6 +53,14 @@ const CHUNK: usize = 64;
 /// All words are forgotten, too, when they have more patterns than this.
 const MOST_PATTERNS: usize = 1 << 19;
 
+/// The bits of a key in [`Memory::plain`] in whose stead the marks of the word's patterns stand: the place tells most of them.
+const MARKED: u64 = (1 << MARKS) - 1;
+
+/// Whether what stands in [`Memory::plain`] is the word with this key.
+fn is(plain: u64, key: u64) -> bool {
+    (plain ^ key) & !MARKED == 0
+}
+
 /// A range in pieces.
 fn chunks(range: Range<usize>, size: usize) -> impl Iterator<Item = Range<usize>> {
     range.clone().step_by(size).map(move |from| from..range.end.min(from + size))
@@ -83,7 +91,7 @@ impl Memory {
                 let key = words.keys()[number];
                 let [first, second] = self.plain[key as usize % PLAIN];
                 telling[count] = number;
-                count += usize::from((first != key) & (second != key));
+                count += usize::from(!is(first, key) & !is(second, key));
             }
             let slot = |&number: &usize| self.slots[words.keys()[number] as usize % SLOTS].key;
             touch(telling[..count].iter().map(slot));
@@ -92,8 +100,12 @@ impl Memory {
                 let matched = self.matched(key, || words.word(document, number), patterns);
                 let anchors = patterns.anchors_of(matched.of(&self.patterns));
                 if anchors.is_empty() {
+                    let marks = matched
+                        .of(&self.patterns)
+                        .iter()
+                        .fold(0, |marks, pattern| marks | 1 << (pattern % MARKS));
                     let set = &mut self.plain[key as usize % PLAIN];
-                    *set = [key, set[0]];
+                    *set = [key & !MARKED | marks, set[0]];
                 } else {
                     self.anchors.extend(anchors.iter().map(|&anchor| (number as u32, anchor)));
                     if self.anchors.len() > most {
@@ -111,6 +123,19 @@ impl Memory {
         self.plain.clear();
         self.plain.resize(PLAIN, [0; 2]);
         self.patterns.clear();
+    }
+
+    /// Whether a word of the document may have a pattern with this mark: no for most.
+    pub(super) fn may_have(&self, key: u64, mark: u8) -> bool {
+        let [first, second] = self.plain[key as usize % PLAIN];
+        let marks = if is(first, key) {
+            first
+        } else if is(second, key) {
+            second
+        } else {
+            return true;
+        };
+        (marks & MARKED) >> mark & 1 == 1
     }
 
     /// Whether a word has a pattern.

@@ -32,6 +32,9 @@ pub(super) struct Patterns {
 /// So many regular expressions are compiled into one automaton.
 const REGEXES_TOGETHER: usize = 64;
 
+/// So many marks patterns have; those of anchors have none.
+pub(super) const MARKS: u32 = 16;
+
 impl Patterns {
     /// Patterns with the language of their stems, in the order of their numbers; on so many of the first terms are anchored.
     pub(super) fn new(patterns: &[(&Pattern, Language)], anchors: u32) -> Result<Patterns, TooLarge> {
@@ -94,6 +97,11 @@ impl Patterns {
     /// Those of some patterns, in increasing order, that terms are anchored on.
     pub(super) fn anchors_of<'p>(&self, patterns: &'p [u32]) -> &'p [u32] {
         &patterns[..patterns.partition_point(|pattern| *pattern < self.anchors)]
+    }
+
+    /// The mark of a pattern: see [`super::memory::Memory::may_have`].
+    pub(super) fn mark(&self, pattern: u32) -> u8 {
+        if pattern < self.anchors { MARKS as u8 } else { (pattern % MARKS) as u8 }
     }
 
     /// Appends the numbers of the patterns that a word of a text matches, each once, in increasing order; exact

@@ -1,6 +1,7 @@
 //! What is evaluated: queries as a graph in which equal ones are one, and which terms set which rules off.
 
 use super::classification::Points;
+use super::touch::touch;
 use crate::rules::{Part, Reach};
 use crate::text::Language;
 
@@ -56,6 +57,9 @@ pub(super) struct Meta {
     pub(super) value: super::glob::Glob,
 }
 
+/// So many nodes that a rule needs are known.
+pub(super) const NEEDS: usize = 2;
+
 /// A rule as it is evaluated.
 #[derive(Clone, Debug)]
 pub(super) struct RulePlan {
@@ -71,6 +75,8 @@ pub(super) struct RulePlan {
     pub(super) until: Option<i32>,
     /// Its query; none where it is any of some terms anywhere, which set it off one by one.
     pub(super) query: Option<NodeId>,
+    /// Nodes of terms beside the one that sets it off: it cannot match where no term of one of them was found.
+    pub(super) needs: [Option<NodeId>; NEEDS],
     /// Of rules with equal hits, the one with the lowest rank counts.
     pub(super) rank: u32,
 }
@@ -98,12 +104,14 @@ pub(super) enum Use {
     Masks(u32),
 }
 
-/// A [`Use`] in half the space.
+/// A [`Use`] in half the space, or with the kind [`SEVERAL`] the number of a part of [`Uses::several`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Packed(u32);
 
 /// A use names no larger number.
 const LARGEST: u32 = u32::MAX >> 2;
+
+const SEVERAL: u32 = 3 << 30;
 
 impl Use {
     /// None if the number is too large.
@@ -138,9 +146,7 @@ pub(super) struct Plan {
     pub(super) rules: Vec<RulePlan>,
     /// By the number of the topic.
     pub(super) topics: Vec<TopicPlan>,
-    /// Where the uses of each term end, and all of them.
-    pub(super) use_ends: Vec<u32>,
-    pub(super) uses: Vec<Packed>,
+    pub(super) uses: Uses,
     /// Where the rules end that each node sets off, which cannot match without it or its like, and all of them.
     pub(super) anchored_ends: Vec<u32>,
     pub(super) anchored: Vec<u32>,
@@ -150,16 +156,55 @@ pub(super) struct Plan {
     pub(super) exclude: Option<NodeId>,
     /// Whether a rule names a language.
     pub(super) languages: bool,
-    /// Whether a rule names a language or a date.
-    pub(super) scoped: bool,
+}
+
+/// What each term does when it is found: one thing for most.
+#[derive(Debug, Default)]
+pub(super) struct Uses {
+    of_terms: Vec<Packed>,
+    /// Where the uses of each term that has not one end, and all of them.
+    ends: Vec<u32>,
+    several: Vec<Packed>,
+}
+
+impl Uses {
+    /// Of so many terms, of which each has a part of `uses`.
+    pub(super) fn new(uses: Vec<(u32, Packed)>, terms: usize) -> Uses {
+        let (ends, all) = parts(uses, terms);
+        let mut uses = Uses::default();
+        uses.of_terms.reserve_exact(terms);
+        for term in 0..terms as u32 {
+            uses.of_terms.push(match part(&all, &ends, term) {
+                &[one] => one,
+                several => {
+                    uses.several.extend(several);
+                    uses.ends.push(uses.several.len() as u32);
+                    Packed(SEVERAL | (uses.ends.len() as u32 - 1))
+                }
+            });
+        }
+        uses.ends.shrink_to_fit();
+        uses.several.shrink_to_fit();
+        uses
+    }
+
+    /// What a term does.
+    pub(super) fn of(&self, term: u32) -> impl Iterator<Item = Use> {
+        let one = &self.of_terms[term as usize];
+        let uses = match one.0.checked_sub(SEVERAL) {
+            Some(number) => part(&self.several, &self.ends, number),
+            None => std::slice::from_ref(one),
+        };
+        uses.iter().map(|packed| packed.unpack())
+    }
+
+    /// Loads what says what terms do.
+    pub(super) fn touch(&self, terms: impl Iterator<Item = u32>) {
+        touch(terms.map(|term| u64::from(self.of_terms[term as usize].0)));
+    }
 }
 
 impl Plan {
-    /// What a term does when it is found.
-    pub(super) fn uses_of(&self, term: u32) -> impl Iterator<Item = Use> {
-        part(&self.uses, &self.use_ends, term).iter().map(|packed| packed.unpack())
-    }
-
     /// The rules that a node of terms sets off when one of its terms is found.
     pub(super) fn set_off_by(&self, node: NodeId) -> &[u32] {
         part(&self.anchored, &self.anchored_ends, node)

@@ -5,9 +5,10 @@ use super::document::{Document, Field};
 use super::eval::Eval;
 use super::explain;
 use super::hits::{Hit, settle};
-use super::plan::{RulePlan, Use};
+use super::plan::{RulePlan, TopicPlan, Use};
 use super::score::{self, Fate, RuleHit};
 use super::scratch::Scratch;
+use super::touch::touch;
 use super::words::Words;
 use super::{Classifier, Stage};
 use crate::text::{Language, detect};
@@ -15,6 +16,9 @@ use std::cmp::Reverse;
 
 /// Seconds of a day.
 const DAY: i64 = 86_400;
+
+/// So many rules are loaded at once.
+const TOGETHER: usize = 64;
 
 /// A topic counts so many hits of its rules in one document and no more, so that memory has a bound.
 const MOST_HITS: usize = 1 << 21;
@@ -92,11 +96,11 @@ impl Classifier {
         }
         let set_off = std::mem::take(&mut scratch.set_off);
         let bound = score::UpperBound::new(&self.scoring);
-        for rules in
-            set_off.chunk_by(|a, b| a.rule == b.rule || self.rule(a.rule).topic == self.rule(b.rule).topic)
+        for rules in set_off
+            .chunk_by(|a, b| a.rule() == b.rule() || self.rule(a.rule()).topic == self.rule(b.rule()).topic)
         {
             // Of most topics only this much is to be known.
-            let least = self.plan.topics[self.rule(rules[0].rule).topic as usize].least;
+            let least = self.topic_of(rules[0]).least;
             if keep.near_misses() || self.upper_bound(rules, &bound, &scratch.words) >= least {
                 self.topic(document, rules, scratch, &mut view, &mut keep);
             }
@@ -123,6 +127,10 @@ impl Classifier {
         &self.plan.rules[number as usize]
     }
 
+    fn topic_of(&self, set_off: SetOff) -> &TopicPlan {
+        &self.plan.topics[self.rule(set_off.rule()).topic as usize]
+    }
+
     /// Collects the rules that can match, those of a topic together, and the sets of masks that hide something; `all`
     /// says whether places are kept that no query asks for.
     fn set_off(&self, document: &Document<'_>, spoken: Spoken, scratch: &mut Scratch, all: bool) {
@@ -130,26 +138,31 @@ impl Classifier {
         set_off.clear();
         masks.clear();
         found.reset(self.lexicon.terms(), self.plan.nodes.len());
-        for place in &*places {
-            let mut asked_for = all;
-            for term_use in self.plan.uses_of(place.term) {
-                match term_use {
-                    Use::Hit(rule) => set_off.push(SetOff { rule, place: Some((place.start, place.end)) }),
-                    Use::In(_) | Use::Masks(_) => asked_for = true,
+        for places in places.chunks(TOGETHER) {
+            self.plan.uses.touch(places.iter().map(|place| place.term));
+            for place in places {
+                let mut asked_for = all;
+                // Those that ask for hits come last.
+                for term_use in self.plan.uses.of(place.term) {
+                    let Use::Hit(rule) = term_use else {
+                        asked_for = true;
+                        break;
+                    };
+                    set_off.push(SetOff::new(rule, Some((place.start, place.end))));
                 }
-            }
-            if asked_for {
-                found.add(*place);
+                if asked_for {
+                    found.add(*place);
+                }
             }
         }
         found.group();
         for index in 0..found.terms.len() {
-            for term_use in self.plan.uses_of(found.terms[index].0) {
+            for term_use in self.plan.uses.of(found.terms[index].0) {
                 match term_use {
                     Use::In(node) => {
                         if found.put(index, node) {
                             let rules = self.plan.set_off_by(node).iter();
-                            set_off.extend(rules.map(|&rule| SetOff { rule, place: None }));
+                            set_off.extend(rules.map(|&rule| SetOff::new(rule, None)));
                         }
                     }
                     Use::Masks(set) => masks.push((set, index as u32)),
@@ -157,24 +170,26 @@ impl Classifier {
                 }
             }
         }
-        set_off.extend(self.plan.always.iter().map(|&rule| SetOff { rule, place: None }));
-        if self.plan.scoped {
-            let day = document.published.map(|seconds| seconds.div_euclid(DAY));
-            set_off.retain(|set_off| {
-                let rule = self.rule(set_off.rule);
-                let language = match spoken {
-                    Spoken::Unsure => true,
-                    Spoken::In(language) => rule.language.is_none_or(|of_rule| of_rule == language),
-                    Spoken::Other => rule.language.is_none(),
-                };
-                language
-                    && day.is_none_or(|day| {
-                        rule.since.is_none_or(|since| i64::from(since) <= day)
-                            && rule.until.is_none_or(|until| day < i64::from(until))
-                    })
-            });
+        set_off.extend(self.plan.always.iter().map(|&rule| SetOff::new(rule, None)));
+        for set_off in set_off.chunks(TOGETHER) {
+            touch(set_off.iter().map(|set_off| self.topic_of(*set_off).least.0 as u64));
         }
-        set_off.sort_unstable_by_key(SetOff::order);
+        let day = document.published.map(|seconds| seconds.div_euclid(DAY));
+        set_off.retain(|set_off| {
+            let rule = self.rule(set_off.rule());
+            let language = match spoken {
+                Spoken::Unsure => true,
+                Spoken::In(language) => rule.language.is_none_or(|of_rule| of_rule == language),
+                Spoken::Other => rule.language.is_none(),
+            };
+            language
+                && day.is_none_or(|day| {
+                    rule.since.is_none_or(|since| i64::from(since) <= day)
+                        && rule.until.is_none_or(|until| day < i64::from(until))
+                })
+                && rule.needs.iter().flatten().all(|&node| found.has(node))
+        });
+        set_off.sort_unstable();
         set_off.dedup();
         masks.sort_unstable();
     }
@@ -196,11 +211,11 @@ impl Classifier {
 
     /// The points that a topic has at most by the rules that were set off, without a look at where these match.
     fn upper_bound(&self, set_off: &[SetOff], bound: &score::UpperBound, words: &Words) -> Points {
-        let of_rules = set_off.chunk_by(|a, b| a.rule == b.rule);
+        let of_rules = set_off.chunk_by(|a, b| a.rule() == b.rule());
         let points = of_rules.map(|of_rule| {
-            let rule = self.rule(of_rule[0].rule);
+            let rule = self.rule(of_rule[0].rule());
             // Places come in order: those of the title first.
-            let known = of_rule[0].place.map(|(start, _)| (words.field_of(start), of_rule.len()));
+            let known = of_rule[0].place().map(|(start, _)| (words.field_of(start), of_rule.len()));
             bound.points(rule.weight, known).0
         });
         Points(points.fold(0, i64::saturating_add))
@@ -245,10 +260,10 @@ impl Classifier {
         view: &mut View,
         keep: &mut Keep<'_>,
     ) {
-        let number = self.rule(set_off[0].rule).topic;
+        let number = self.rule(set_off[0].rule()).topic;
         self.look(document, number, scratch, view);
         scratch.hits.clear();
-        for of_rule in set_off.chunk_by(|a, b| a.rule == b.rule) {
+        for of_rule in set_off.chunk_by(|a, b| a.rule() == b.rule()) {
             self.collect(document, of_rule, scratch, view);
         }
         let Scratch { hits, order, .. } = scratch;
@@ -289,14 +304,14 @@ impl Classifier {
 
     /// Collects the hits of one rule, and which of them are lost to overlap.
     fn collect(&self, document: &Document<'_>, set_off: &[SetOff], scratch: &mut Scratch, view: &View) {
-        let number = set_off[0].rule;
+        let number = set_off[0].rule();
         let (mut eval, overlap, rule_hits) = self.eval(document, scratch, view);
         let mut hits = eval.borrow();
         let holds = match self.rule(number).query {
-            Some(query) => eval.may_hit(query) && eval.hits(query, &mut hits),
+            Some(query) => eval.hits(query, &mut hits),
             None => {
                 let seen = |hit: &Hit| eval.masked.is_none_or(|masked| !masked.any(*hit));
-                let places = set_off.iter().filter_map(|set_off| set_off.place);
+                let places = set_off.iter().filter_map(|set_off| set_off.place());
                 hits.extend(places.map(|(start, end)| Hit { start, end, gaps: false }).filter(seen));
                 false
             }
@@ -377,20 +392,24 @@ impl Classifier {
     }
 }
 
-/// A rule that can match, and of a rule that is just terms a place of one of them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct SetOff {
-    rule: u32,
-    /// The first and last word of the place.
-    place: Option<(u32, u32)>,
-}
+/// A rule that can match, and of a rule that is just terms the first and last word of a place of one of them, as one
+/// number, since they are sorted: those of a topic together, places in the order of the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct SetOff(u128);
 
 impl SetOff {
-    /// In this order the rules of a topic stand together, and their places in the order of the text: one number, as
-    /// comparing it is what sorting does.
-    fn order(&self) -> u128 {
-        let (start, end) = self.place.unwrap_or_default();
-        u128::from(self.rule) << 64 | u128::from(start) << 32 | u128::from(end)
+    fn new(rule: u32, place: Option<(u32, u32)>) -> SetOff {
+        let place = place.map_or(0, |(start, end)| (u128::from(start) + 1) << 32 | u128::from(end));
+        SetOff(u128::from(rule) << 64 | place)
+    }
+
+    fn rule(self) -> u32 {
+        (self.0 >> 64) as u32
+    }
+
+    fn place(self) -> Option<(u32, u32)> {
+        let start = ((self.0 >> 32) as u32).checked_sub(1)?;
+        Some((start, self.0 as u32))
     }
 }
 
