@@ -269,3 +269,27 @@ impl Anchors {
 fn filter(key: u64, words: usize) -> (usize, u64) {
     ((key >> 12) as usize & (words - 1), 1 << (key % 64) | 1 << ((key >> 6) % 64))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_posting_keeps_what_stands_beside_its_anchor() {
+        for offset in 0..32 {
+            let posting = Posting::new(7, 9, offset, 32, By::Elements);
+            assert_eq!((posting.offset(), posting.beside()), (usize::from(offset), None));
+            for place in PLACES {
+                let Some(word) = usize::from(offset).checked_add_signed(place) else { continue };
+                for beside in
+                    [Beside::Word(255), Beside::word(1 << 56), Beside::Pattern(0), Beside::Pattern(16)]
+                {
+                    let mut posting = posting;
+                    posting.look_beside(word, beside);
+                    assert_eq!(posting.offset(), usize::from(offset));
+                    assert_eq!(posting.beside(), Some((place, beside)));
+                }
+            }
+        }
+    }
+}
