@@ -5,7 +5,7 @@
 //! and seldom guesses wrong.
 
 use super::hash::Seed;
-use super::touch::touch;
+use super::touch::{TOGETHER, touch};
 
 /// A term at its anchor.
 #[derive(Clone, Copy, Debug)]
@@ -40,21 +40,25 @@ const PLACES: [isize; 3] = [-1, 1, 2];
 const PATTERN: u8 = 1 << 7;
 
 impl Posting {
-    /// Of a term with so many words, whose anchor begins with the one at `offset`.
-    pub(super) fn new(term: u32, at: u32, offset: u8, length: u8, by: By) -> Posting {
-        Posting { term, at, anchor: offset & OFFSET, length, by, mark: 0 }
-    }
-
-    /// Tells of the word that is at this place of the term, which is beside its anchor.
-    pub(super) fn look_beside(&mut self, place: usize, beside: Beside) {
-        let place = place as isize - self.offset() as isize;
-        let code = PLACES.iter().zip(1..).find(|(known, _)| **known == place).map_or(0, |(_, code)| code);
+    /// Of a term with so many words, whose anchor begins with the one at `offset`, and one of [`PLACES`] from there stands what
+    /// is beside it.
+    pub(super) fn new(
+        term: u32,
+        at: u32,
+        offset: u8,
+        length: u8,
+        by: By,
+        beside: Option<(isize, Beside)>,
+    ) -> Posting {
+        let code =
+            PLACES.iter().zip(1..).find(|(known, _)| beside.is_some_and(|(place, _)| place == **known));
         let (kind, mark) = match beside {
-            Beside::Word(mark) => (0, mark),
-            Beside::Pattern(mark) => (PATTERN, mark),
+            None => (0, 0),
+            Some((_, Beside::Word(mark))) => (0, mark),
+            Some((_, Beside::Pattern(mark))) => (PATTERN, mark),
         };
-        self.anchor |= code << 5 | kind;
-        self.mark = mark;
+        let anchor = offset & OFFSET | code.map_or(0, |(_, code)| code << 5) | kind;
+        Posting { term, at, anchor, length, by, mark }
     }
 
     /// Which of its words the anchor is.
@@ -140,9 +144,6 @@ const SECOND: u8 = 4;
 /// So many anchors are a large table.
 const LARGE: usize = 1 << 17;
 
-/// The words of a chunk: enough to keep the memory busy, few enough to stay in the nearest cache.
-const CHUNK: usize = 64;
-
 impl Anchors {
     /// The anchors of terms, of which there are so many different words.
     pub(super) fn new(seed: Seed, words: usize, terms: &[(Anchor, Posting)]) -> Anchors {
@@ -204,12 +205,12 @@ impl Anchors {
     /// Calls `found` with the number of the first word of each place of an anchor, and the terms there. `hashes` are
     /// those of the words of a field, in order.
     pub(super) fn find(&self, seed: Seed, hashes: &[u64], mut found: impl FnMut(usize, &[Posting])) {
-        let (mut alone, mut second) = ([0; CHUNK], [0; CHUNK]);
-        let mut likely = [(0, 0); 2 * CHUNK];
+        let (mut alone, mut second) = ([0; TOGETHER], [0; TOGETHER]);
+        let mut likely = [(0, 0); 2 * TOGETHER];
         let mut tags_before = 0;
-        for from in (0..hashes.len()).step_by(CHUNK) {
+        for from in (0..hashes.len()).step_by(TOGETHER) {
             let (mut alones, mut seconds) = (0, 0);
-            for (number, &hash) in (from..).zip(hashes[from..].iter().take(CHUNK)) {
+            for (number, &hash) in (from..).zip(hashes[from..].iter().take(TOGETHER)) {
                 let tags = self.tags[hash as usize & (self.tags.len() - 1)];
                 alone[alones] = number;
                 alones += usize::from(tags & ALONE);
@@ -277,18 +278,11 @@ mod tests {
     #[test]
     fn a_posting_keeps_what_stands_beside_its_anchor() {
         for offset in 0..32 {
-            let posting = Posting::new(7, 9, offset, 32, By::Elements);
-            assert_eq!((posting.offset(), posting.beside()), (usize::from(offset), None));
-            for place in PLACES {
-                let Some(word) = usize::from(offset).checked_add_signed(place) else { continue };
-                for beside in
-                    [Beside::Word(255), Beside::word(1 << 56), Beside::Pattern(0), Beside::Pattern(16)]
-                {
-                    let mut posting = posting;
-                    posting.look_beside(word, beside);
-                    assert_eq!(posting.offset(), usize::from(offset));
-                    assert_eq!(posting.beside(), Some((place, beside)));
-                }
+            let kinds = [Beside::Word(255), Beside::word(1 << 56), Beside::Pattern(0), Beside::Pattern(16)];
+            let besides = PLACES.into_iter().flat_map(|place| kinds.map(|kind| Some((place, kind))));
+            for beside in besides.chain([None]) {
+                let posting = Posting::new(7, 9, offset, 32, By::Elements, beside);
+                assert_eq!((posting.offset(), posting.beside()), (usize::from(offset), beside));
             }
         }
     }

@@ -312,7 +312,7 @@ impl<'r> Compiler<'r> {
         for ((number, node), &named) in (0..).zip(&mut nodes).zip(&named) {
             if let Node::Terms { terms, .. } = node {
                 if named == 0 {
-                    // Nobody asks for it, as what its terms do says the same.
+                    // Nobody asks for it: what its terms do says the same.
                     *node = Node::Or(Box::default());
                 } else {
                     uses.extend(terms.iter().map(|&term| (term, Use::In(number))));
@@ -474,7 +474,8 @@ impl Anchors<'_> {
         }
     }
 
-    /// What several nodes need together: those of the terms that are likely to be rarest, one for an anchor more than are kept.
+    /// What several nodes need together: those of the terms that are likely to be rarest, and one more, as an anchor may be among
+    /// them.
     fn needs_of(&self, nodes: &[NodeId]) -> Vec<NodeId> {
         let mut needs: Vec<NodeId> =
             nodes.iter().flat_map(|&node| &self.needs[node as usize]).copied().collect();

@@ -6,7 +6,7 @@ use super::hash;
 use super::hits::Hit;
 use super::lexicon::{END, Element, Lexicon};
 use super::memory::Memory;
-use super::touch::touch;
+use super::touch::{TOGETHER, touch};
 use super::words::Words;
 use crate::text::{bare_prefix, exact, is_bare, is_exact};
 use std::ops::Range;
@@ -38,9 +38,6 @@ pub(super) struct Candidate {
     /// Number of its first word.
     start: u32,
 }
-
-/// So many candidates are compared together.
-const TOGETHER: usize = 64;
 
 impl Lexicon {
     /// Appends every place of every term, those of each term in their order.

@@ -274,23 +274,20 @@ impl<'r> Builder<'r> {
                 })),
             }
             let length = of_term.len() as u8;
-            let mut posting = Posting::new(term as u32, at, offset, length, by);
-            let offset = usize::from(offset);
-            let behind = offset + if matches!(choice, Choice::Pair(..)) { 2 } else { 1 };
-            let around = [behind, offset.wrapping_sub(1)].into_iter();
-            let around = around.filter_map(|place| Some((place, *of_term.get(place)?)));
+            let behind: isize = if matches!(choice, Choice::Pair(..)) { 2 } else { 1 };
+            let around = [behind, -1].into_iter().filter_map(|place| {
+                let word = usize::from(offset).checked_add_signed(place)?;
+                Some((place, *of_term.get(word)?))
+            });
             // A plain word tells more than a pattern.
-            if let Some((place, word)) = around.min_by_key(|(_, word)| costs.plain(*word).is_none()) {
-                posting.look_beside(
-                    place,
-                    match word {
-                        Element::Pattern(pattern) => {
-                            Beside::Pattern(patterns.mark(pattern_numbers[pattern as usize]))
-                        }
-                        plain => Beside::word(costs.plain(plain).map_or(0, hash)),
-                    },
-                );
-            }
+            let nearest = around.min_by_key(|(_, word)| costs.plain(*word).is_none());
+            let beside = nearest.map(|(place, word)| match word {
+                Element::Pattern(pattern) => {
+                    (place, Beside::Pattern(patterns.mark(pattern_numbers[pattern as usize])))
+                }
+                plain => (place, Beside::word(costs.plain(plain).map_or(0, hash))),
+            });
+            let posting = Posting::new(term as u32, at, offset, length, by, beside);
             if by == By::Text {
                 terms.push(at);
             } else {

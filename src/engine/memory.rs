@@ -5,7 +5,7 @@
 
 use super::document::Document;
 use super::patterns::{MARKS, Patterns};
-use super::touch::touch;
+use super::touch::{TOGETHER, touch};
 use super::words::Words;
 use std::ops::Range;
 use std::slice;
@@ -17,7 +17,8 @@ pub(super) struct Memory {
     owner: u64,
     slots: Vec<Slot>,
     used: usize,
-    /// Words that have no anchors, by their keys, in sets of two: most words are found here, in a cache that is near.
+    /// Words that have no anchors, by their keys and with the marks of their patterns, in sets of two: most words are found here, in
+    /// a cache that is near.
     plain: Vec<[u64; 2]>,
     patterns: Vec<u32>,
     /// Each word of the document that has anchors, by its number, with each of them.
@@ -46,9 +47,6 @@ const SLOTS: usize = 1 << 17;
 
 /// So many sets of words without anchors.
 const PLAIN: usize = 1 << 12;
-
-/// So many words are looked up at once.
-const CHUNK: usize = 64;
 
 /// All words are forgotten, too, when they have more patterns than this.
 const MOST_PATTERNS: usize = 1 << 19;
@@ -82,8 +80,8 @@ impl Memory {
             self.forget();
         }
         self.anchors.clear();
-        let mut telling = [0; CHUNK];
-        for chunk in words.fields().into_iter().flat_map(|field| chunks(field, CHUNK)) {
+        let mut telling = [0; TOGETHER];
+        for chunk in words.fields().into_iter().flat_map(|field| chunks(field, TOGETHER)) {
             // Most words were seen before and have no anchors. These are passed over without a branch, so that the
             // processor looks up many words at once.
             let mut count = 0;
@@ -100,10 +98,8 @@ impl Memory {
                 let matched = self.matched(key, || words.word(document, number), patterns);
                 let anchors = patterns.anchors_of(matched.of(&self.patterns));
                 if anchors.is_empty() {
-                    let marks = matched
-                        .of(&self.patterns)
-                        .iter()
-                        .fold(0, |marks, pattern| marks | 1 << (pattern % MARKS));
+                    let of_word = matched.of(&self.patterns).iter();
+                    let marks = of_word.fold(0, |marks, &pattern| marks | 1_u64 << patterns.mark(pattern));
                     let set = &mut self.plain[key as usize % PLAIN];
                     *set = [key & !MARKED | marks, set[0]];
                 } else {
@@ -127,15 +123,9 @@ impl Memory {
 
     /// Whether a word of the document may have a pattern with this mark: no for most.
     pub(super) fn may_have(&self, key: u64, mark: u8) -> bool {
-        let [first, second] = self.plain[key as usize % PLAIN];
-        let marks = if is(first, key) {
-            first
-        } else if is(second, key) {
-            second
-        } else {
-            return true;
-        };
-        (marks & MARKED) >> mark & 1 == 1
+        let set = self.plain[key as usize % PLAIN];
+        let known = set.into_iter().find(|&plain| is(plain, key));
+        known.is_none_or(|marks| (marks & MARKED) >> mark & 1 == 1)
     }
 
     /// Whether a word has a pattern.

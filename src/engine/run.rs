@@ -8,7 +8,7 @@ use super::hits::{Hit, settle};
 use super::plan::{RulePlan, TopicPlan, Use};
 use super::score::{self, Fate, RuleHit};
 use super::scratch::Scratch;
-use super::touch::touch;
+use super::touch::{TOGETHER, touch};
 use super::words::Words;
 use super::{Classifier, Stage};
 use crate::text::{Language, detect};
@@ -16,9 +16,6 @@ use std::cmp::Reverse;
 
 /// Seconds of a day.
 const DAY: i64 = 86_400;
-
-/// So many rules are loaded at once.
-const TOGETHER: usize = 64;
 
 /// A topic counts so many hits of its rules in one document and no more, so that memory has a bound.
 const MOST_HITS: usize = 1 << 21;
@@ -142,7 +139,7 @@ impl Classifier {
             self.plan.uses.touch(places.iter().map(|place| place.term));
             for place in places {
                 let mut asked_for = all;
-                // Those that ask for hits come last.
+                // Rules come first.
                 for term_use in self.plan.uses.of(place.term) {
                     let Use::Hit(rule) = term_use else {
                         asked_for = true;

@@ -2,6 +2,9 @@
 
 use std::hint::black_box;
 
+/// So many are loaded at once: enough to keep the memory busy, few enough to stay in the nearest cache.
+pub(super) const TOGETHER: usize = 64;
+
 /// Loads all of them, which leaves them in the nearest cache. A search that comes after would otherwise wait for them one
 /// by one, as it must know each before it guesses what comes next.
 #[inline(always)]
