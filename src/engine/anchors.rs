@@ -11,7 +11,7 @@ use super::touch::{TOGETHER, touch};
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Posting {
     pub(super) term: u32,
-    /// Where what it is compared by stands, as `by` tells.
+    /// What it is compared by, as `by` tells.
     pub(super) at: u32,
     /// Which of its words the anchor is, and in the upper bits what `mark` is about.
     anchor: u8,
@@ -85,9 +85,9 @@ impl Beside {
 /// What a term is compared by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum By {
-    /// The text of its bare forms: it has plain words only.
-    Text,
-    /// Its elements.
+    /// The upper half of the hash of its words, which are plain.
+    Words,
+    /// Its elements, by the number of the first.
     Elements,
     /// Nothing: where the anchor stands, the term does.
     Anchor,

@@ -33,7 +33,7 @@ const MIXED: u32 = 1 << 31;
 #[derive(Debug)]
 pub(super) struct Lexicon {
     pub(super) seed: Seed,
-    /// The plain words of terms that have others too: hash and bare form.
+    /// The plain words of terms that have others too, by hash and bare form.
     pub(super) words: Box<[(u64, Box<str>)]>,
     /// The exact forms, each with the hash of its bare form.
     pub(super) exacts: Box<[(u64, Box<str>)]>,
@@ -248,32 +248,39 @@ impl<'r> Builder<'r> {
                 |pattern: u32| matches!(self.patterns[pattern as usize].0, Pattern::ExactWildcard(_));
             let sure = matches!(of_term, &[Element::Pattern(pattern)] if !is_exact(pattern));
             let by = match of_term.iter().all(|element| matches!(element, Element::Word(_))) {
-                true => By::Text,
+                true => By::Words,
                 false if sure => By::Anchor,
                 false => By::Elements,
             };
-            let at = if by == By::Text { texts.len() } else { elements.len() };
-            let at = u32::try_from(at).ok().filter(|at| at & MIXED == 0);
-            let at = at.ok_or(TooLarge { what: "words of terms" })?;
-            match by {
-                By::Text => {
-                    for word in of_term.iter().filter_map(|&element| costs.plain(element)) {
-                        texts.push_str(&self.words[word as usize]);
-                        texts.push(' ');
-                    }
-                    texts.pop();
-                    texts.push(END);
+            let length = of_term.len() as u8;
+            let begins = |at: usize| {
+                let at = u32::try_from(at).ok().filter(|at| at & MIXED == 0);
+                at.ok_or(TooLarge { what: "words of terms" })
+            };
+            let at = if by == By::Words {
+                terms.push(begins(texts.len())?);
+                let words = || of_term.iter().filter_map(|&element| costs.plain(element));
+                for word in words() {
+                    texts.push_str(&self.words[word as usize]);
+                    texts.push(' ');
                 }
-                By::Elements | By::Anchor => elements.extend(of_term.iter().map(|&element| match element {
+                texts.pop();
+                texts.push(END);
+                seed.row(words().map(hash))
+            } else {
+                let at = begins(elements.len())?;
+                terms.push(mixed.len() as u32 | MIXED);
+                mixed.push((at, length));
+                elements.extend(of_term.iter().map(|&element| match element {
                     Element::Word(word) => Element::Word(*word_numbers.entry(word).or_insert_with(|| {
                         words.push((hash(word), self.words[word as usize].clone()));
                         words.len() as u32 - 1
                     })),
                     Element::Pattern(pattern) => Element::Pattern(pattern_numbers[pattern as usize]),
                     other => other,
-                })),
-            }
-            let length = of_term.len() as u8;
+                }));
+                at
+            };
             let behind: isize = if matches!(choice, Choice::Pair(..)) { 2 } else { 1 };
             let around = [behind, -1].into_iter().filter_map(|place| {
                 let word = usize::from(offset).checked_add_signed(place)?;
@@ -288,12 +295,6 @@ impl<'r> Builder<'r> {
                 plain => (place, Beside::word(costs.plain(plain).map_or(0, hash))),
             });
             let posting = Posting::new(term as u32, at, offset, length, by, beside);
-            if by == By::Text {
-                terms.push(at);
-            } else {
-                terms.push(mixed.len() as u32 | MIXED);
-                mixed.push((at, length));
-            }
             match choice {
                 Choice::Pair(first, second) => {
                     of_words.push((Anchor::Pair(hash(first), hash(second)), posting))

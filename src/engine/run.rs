@@ -68,9 +68,9 @@ impl Classifier {
         scratch.words.read(document, self.lexicon.seed, self.lexicon.has_patterns());
         after(Stage::Read);
 
-        let Scratch { words, memory, candidates, places, .. } = scratch;
+        let Scratch { words, memory, places, .. } = scratch;
         places.clear();
-        self.lexicon.find(self.number, document, words, memory, candidates, places);
+        self.lexicon.find(self.number, document, words, memory, places);
         after(Stage::Find);
 
         let spoken = self.spoken(document);

@@ -2,7 +2,7 @@
 
 use super::classification::{Label, NearMiss};
 use super::eval::{EvalScratch, FoundTerms};
-use super::find::{Candidate, Found};
+use super::find::Found;
 use super::hits::Taken;
 use super::memory::Memory;
 use super::run::SetOff;
@@ -16,7 +16,6 @@ use std::fmt;
 pub struct Scratch {
     pub(super) words: Words,
     pub(super) memory: Memory,
-    pub(super) candidates: Vec<Candidate>,
     /// Every place of every term.
     pub(super) places: Vec<Found>,
     /// Those that queries ask for.

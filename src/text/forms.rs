@@ -21,37 +21,6 @@ pub fn exact(word: &str) -> String {
     ComposingNormalizerBorrowed::new_nfkc().normalize(&visible(word)).into_owned()
 }
 
-/// Whether the bare form of `word` is `form`.
-pub(crate) fn is_bare(word: &str, form: &str) -> bool {
-    bare_prefix(word, form) == Some(form.len())
-}
-
-/// The length of the bare form of `word`, if `forms`, which is bare forms, begins with it.
-pub(crate) fn bare_prefix(word: &str, forms: &str) -> Option<usize> {
-    let begins = |form: &[u8]| forms.as_bytes().starts_with(form);
-    if word.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
-        let start = forms.as_bytes().get(..word.len())?;
-        return start.eq_ignore_ascii_case(word.as_bytes()).then_some(word.len());
-    }
-    if let Some(form) = short_bare(word, &mut [0; SHORT_FORM]) {
-        return begins(form).then_some(form.len());
-    }
-    let mut rest = forms.chars();
-    let mut same = true;
-    for c in word.chars() {
-        match FOLDS.get(c) {
-            // A mark may still follow that makes another of it.
-            Fold::To(to) => same &= rest.next() == Some(to),
-            Fold::Nothing => {}
-            Fold::Context => {
-                let form = bare_by_definition(word);
-                return begins(form.as_bytes()).then_some(form.len());
-            }
-        }
-    }
-    same.then(|| forms.len() - rest.as_str().len())
-}
-
 /// Whether the exact form of `word` is `form`.
 pub(crate) fn is_exact(word: &str, form: &str) -> bool {
     if word == form {
@@ -262,8 +231,6 @@ mod tests {
             assert_eq!(bare(&word), form, "{word:?}");
             let mut buffer = [0; SHORT_FORM];
             assert!(short_bare(&word, &mut buffer).is_none_or(|short| short == form.as_bytes()), "{word:?}");
-            assert_eq!(bare_prefix(&word, &format!("{form} x")), Some(form.len()), "{word:?}");
-            assert!(is_bare(&word, &form) && !is_bare(&word, &format!("{form}x")), "{word:?}");
             assert!(is_exact(&word, &exact(&word)), "{word:?}");
         }
     }

@@ -18,7 +18,7 @@ mod structure;
 
 pub use detect::detect;
 pub use forms::{bare, exact, folded};
-pub(crate) use forms::{bare_prefix, is_bare, is_exact, with_bare};
+pub(crate) use forms::{is_exact, with_bare};
 pub use language::{Language, stem, stemmed};
 pub use span::Span;
 pub(crate) use split::split_into;
