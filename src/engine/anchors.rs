@@ -105,8 +105,8 @@ pub(super) enum Anchor {
 /// The anchors of all terms.
 #[derive(Debug, Default)]
 pub(super) struct Anchors {
-    /// By the hash of a word: whether it is an anchor, or the first or second word of one.
-    tags: Box<[u8]>,
+    /// By the hash of a word: whether it is an anchor, and of which kinds are the others of pairs that are.
+    tags: Box<[u16]>,
     /// Two bits for each anchor, both in one word.
     filter: Box<[u64]>,
     /// Open addressing by line: what does not fit into its line stands in the next that has room.
@@ -137,9 +137,31 @@ enum Entry {
 
 const FREE: Slot = Slot { key: 0, entry: Entry::Free };
 
-const ALONE: u8 = 1;
-const FIRST: u8 = 2;
-const SECOND: u8 = 4;
+/// The tag of a word that is an anchor.
+const ALONE: u16 = 1;
+
+/// Words are of eight kinds, by their hashes. A word has a tag for each kind of those that stand behind it, and before it, in a pair that
+/// is an anchor: most pairs of words that are the first of some and the second of another have not the tags of each other.
+fn tags_of_neighbours(hash: u64) -> Neighbours {
+    /// In a table, as shifting by what is not known takes longer. Two kinds share the tag beside [`ALONE`].
+    const KINDS: [Neighbours; 8] = {
+        let mut kinds = [Neighbours { before: 2, behind: 1 << 8 }; 8];
+        let mut kind = 1;
+        while kind < 8 {
+            kinds[kind] = Neighbours { before: 1 << kind, behind: 1 << (8 + kind) };
+            kind += 1;
+        }
+        kinds
+    };
+    KINDS[(hash >> 61) as usize]
+}
+
+/// The tags of the words before and behind one, as far as they are about it.
+#[derive(Clone, Copy)]
+struct Neighbours {
+    before: u16,
+    behind: u16,
+}
 
 /// So many anchors are a large table.
 const LARGE: usize = 1 << 17;
@@ -148,7 +170,7 @@ impl Anchors {
     /// The anchors of terms, of which there are so many different words.
     pub(super) fn new(seed: Seed, words: usize, terms: &[(Anchor, Posting)]) -> Anchors {
         let mut anchors = Anchors {
-            tags: vec![0; (4 * words).next_power_of_two()].into(),
+            tags: vec![0; (2 * words).next_power_of_two()].into(),
             filter: vec![0; (terms.len() / 4 + 1).next_power_of_two()].into(),
             ..Anchors::default()
         };
@@ -156,8 +178,8 @@ impl Anchors {
         for &(anchor, posting) in terms {
             let key = match anchor {
                 Anchor::Pair(first, second) => {
-                    *anchors.tag(first) |= FIRST;
-                    *anchors.tag(second) |= SECOND;
+                    *anchors.tag(first) |= tags_of_neighbours(second).before;
+                    *anchors.tag(second) |= tags_of_neighbours(first).behind;
                     seed.pair(first, second)
                 }
                 Anchor::Word(hash) => {
@@ -198,7 +220,7 @@ impl Anchors {
         anchors
     }
 
-    fn tag(&mut self, hash: u64) -> &mut u8 {
+    fn tag(&mut self, hash: u64) -> &mut u16 {
         &mut self.tags[hash as usize & (self.tags.len() - 1)]
     }
 
@@ -207,7 +229,7 @@ impl Anchors {
     pub(super) fn find(&self, seed: Seed, hashes: &[u64], mut found: impl FnMut(usize, &[Posting])) {
         let (mut alone, mut second) = ([0; TOGETHER], [0; TOGETHER]);
         let mut likely = [(0, 0); 2 * TOGETHER];
-        let mut tags_before = 0;
+        let (mut tags_before, mut behind_before) = (0, 0);
         for from in (0..hashes.len()).step_by(TOGETHER) {
             let (mut alones, mut seconds) = (0, 0);
             for (number, &hash) in (from..).zip(hashes[from..].iter().take(TOGETHER)) {
@@ -215,8 +237,9 @@ impl Anchors {
                 alone[alones] = number;
                 alones += usize::from(tags & ALONE);
                 second[seconds] = number;
-                seconds += usize::from(tags & SECOND != 0) & usize::from(tags_before & FIRST != 0);
-                tags_before = tags;
+                let Neighbours { before, behind } = tags_of_neighbours(hash);
+                seconds += usize::from(tags_before & before != 0) & usize::from(tags & behind_before != 0);
+                (tags_before, behind_before) = (tags, behind);
             }
             let mut count = 0;
             let mut keep_likely = |key: u64, number: usize| {
