@@ -227,18 +227,17 @@ impl Anchors {
     /// Calls `found` with the number of the first word of each place of an anchor, and the terms there. `hashes` are
     /// those of the words of a field, in order.
     pub(super) fn find(&self, seed: Seed, hashes: &[u64], mut found: impl FnMut(usize, &[Posting])) {
-        let (mut alone, mut second) = ([0; TOGETHER], [0; TOGETHER]);
         let mut likely = [(0, 0); 2 * TOGETHER];
         let (mut tags_before, mut behind_before) = (0, 0);
-        for from in (0..hashes.len()).step_by(TOGETHER) {
-            let (mut alones, mut seconds) = (0, 0);
-            for (number, &hash) in (from..).zip(hashes[from..].iter().take(TOGETHER)) {
+        for (from, chunk) in (0..).step_by(TOGETHER).zip(hashes.chunks(TOGETHER)) {
+            // Bits for the words of the chunk, the last one's the highest.
+            let (mut alone, mut second) = (0_u64, 0_u64);
+            for &hash in chunk {
                 let tags = self.tags[hash as usize & (self.tags.len() - 1)];
-                alone[alones] = number;
-                alones += usize::from(tags & ALONE);
-                second[seconds] = number;
                 let Neighbours { before, behind } = tags_of_neighbours(hash);
-                seconds += usize::from(tags_before & before != 0) & usize::from(tags & behind_before != 0);
+                let is_second = (tags_before & before != 0) & (tags & behind_before != 0);
+                alone = alone >> 1 | u64::from(tags & ALONE) << 63;
+                second = second >> 1 | u64::from(is_second) << 63;
                 (tags_before, behind_before) = (tags, behind);
             }
             let mut count = 0;
@@ -247,10 +246,13 @@ impl Anchors {
                 likely[count] = (key, number);
                 count += usize::from(self.filter[word] & bits == bits);
             };
-            alone[..alones].iter().for_each(|&number| keep_likely(hashes[number], number));
-            second[..seconds]
-                .iter()
-                .for_each(|&number| keep_likely(seed.pair(hashes[number - 1], hashes[number]), number - 1));
+            let unused = TOGETHER - chunk.len();
+            for number in ones(alone >> unused).map(|bit| from + bit) {
+                keep_likely(hashes[number], number);
+            }
+            for number in ones(second >> unused).map(|bit| from + bit) {
+                keep_likely(seed.pair(hashes[number - 1], hashes[number]), number - 1);
+            }
             let likely = &likely[..count];
             touch(likely.iter().map(|&(key, _)| u64::from(self.lines[self.home(key)].0[0].key)));
             for &(key, number) in likely {
@@ -287,6 +289,15 @@ impl Anchors {
     fn behind(&self, at: usize) -> usize {
         if at + 1 == self.lines.len() { 0 } else { at + 1 }
     }
+}
+
+/// The places of the bits that are set.
+fn ones(mut bits: u64) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        let bit = (bits != 0).then(|| bits.trailing_zeros() as usize);
+        bits &= bits.wrapping_sub(1);
+        bit
+    })
 }
 
 /// The word of the filter and the two bits in it that a key sets.

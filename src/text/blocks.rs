@@ -15,6 +15,8 @@ pub(super) struct Kinds {
     pub(super) plain: u64,
     /// The bytes of letters of two bytes.
     pub(super) letters: u64,
+    /// The first bytes of Han letters, U+4E00 to U+9FFF: of three bytes, and each a word.
+    pub(super) han: u64,
     /// Bytes that need a look at the characters around them: all others that are not ASCII, and apostrophes.
     pub(super) other: u64,
     /// Full stops.
@@ -25,8 +27,14 @@ impl Kinds {
     /// Only those from a byte on.
     pub(super) fn from(self, byte: usize) -> Kinds {
         let keep = if byte < BLOCK { u64::MAX << byte } else { 0 };
-        let Kinds { plain, letters, other, stops } = self;
-        Kinds { plain: plain & keep, letters: letters & keep, other: other & keep, stops: stops & keep }
+        let Kinds { plain, letters, han, other, stops } = self;
+        Kinds {
+            plain: plain & keep,
+            letters: letters & keep,
+            han: han & keep,
+            other: other & keep,
+            stops: stops & keep,
+        }
     }
 }
 
@@ -34,8 +42,8 @@ impl Kinds {
 const FEW: u32 = 16;
 
 impl Kinds {
-    /// Looks at the signs that are frequent in news: quotes, dashes and the apostrophes of possessives, whose `s` is no
-    /// word. What is left in `other` still needs a look.
+    /// Looks at the signs that are frequent in news: those of Chinese, quotes, dashes and the apostrophes of possessives, whose `s`
+    /// is no word. What is left in `other` still needs a look.
     pub(super) fn settle(mut self, bytes: &[u8], base: usize) -> Kinds {
         if self.other.count_ones() > FEW {
             return self;
@@ -50,6 +58,9 @@ impl Kinds {
                 [0xE2, 0x80, 0x90..=0xA9, ..] => (3, false),
                 // A blank, « and ».
                 [0xC2, 0xA0 | 0xAB | 0xBB, ..] => (2, false),
+                // 、。《》「」『』【】 and ！（），：；？
+                [0xE3, 0x80, 0x81 | 0x82 | 0x8A..=0x91, ..] => (3, false),
+                [0xEF, 0xBC, 0x81 | 0x88 | 0x89 | 0x8C | 0x9A | 0x9B | 0x9F, ..] => (3, false),
                 _ => (0, false),
             };
             let sign = ((1 << length) - 1) << at;
@@ -87,6 +98,8 @@ pub(super) fn blocks(bytes: &[u8]) -> impl Iterator<Item = Kinds> + '_ {
     let mut last = [b' '; BLOCK];
     // The first byte of a letter is the last one of the block before.
     let mut carry = false;
+    // The bytes of a Han letter that began in the block before.
+    let mut begun = 0;
     (0..bytes.len().div_ceil(BLOCK)).map(move |number| {
         // Not before it is needed: the end of a text is far from what the processor has loaded at its beginning.
         let block = whole.get(number).unwrap_or_else(|| {
@@ -97,9 +110,14 @@ pub(super) fn blocks(bytes: &[u8]) -> impl Iterator<Item = Kinds> + '_ {
         if kinds.other != 0 {
             let first = letters(block);
             kinds.letters = first | first << 1 | u64::from(carry);
-            kinds.other &= !kinds.letters;
+            kinds.other &= !(kinds.letters | begun);
             carry = first >> (BLOCK - 1) == 1;
+            if kinds.other != 0 {
+                kinds.han = han(block, bytes.get((number + 1) * BLOCK));
+                kinds.other &= !(kinds.han | kinds.han << 1 | kinds.han << 2);
+            }
         }
+        begun = kinds.han >> (BLOCK - 2) | kinds.han >> (BLOCK - 1);
         kinds
     })
 }
@@ -113,6 +131,7 @@ fn kinds(block: &[u8; BLOCK]) -> Kinds {
             letter | in_range(bytes, b'0', b'9')
         }),
         letters: 0,
+        han: 0,
         // The highest bit counts.
         other: bits(block, |bytes| bytes | is(bytes, b'\'') | is(bytes, b'`')),
         stops: bits(block, |bytes| is(bytes, b'.')),
@@ -128,6 +147,21 @@ fn letters(block: &[u8; BLOCK]) -> u64 {
     let sign = bits(block, |bytes| is(bytes, 0x97) | is(bytes, 0xB7));
     // Behind the last byte there is no look.
     first & !(bits(block, |bytes| is(bytes, LATIN_1)) & (sign >> 1 | 1 << (BLOCK - 1)))
+}
+
+/// The first bytes of the letters U+4E00 to U+9FFF, by the byte behind the block, too.
+fn han(block: &[u8; BLOCK], behind: Option<&u8>) -> u64 {
+    const FIRST: u8 = 0xE4;
+    const SECOND: u8 = 0xB8;
+    let leads = bits(block, |bytes| in_range(bytes, FIRST, 0xE9));
+    if leads == 0 {
+        return 0;
+    }
+    // Of what begins with it most stands before U+4E00.
+    let of_first = bits(block, |bytes| bytes.simd_eq(u8x16::splat(FIRST)));
+    let seconds = bits(block, |bytes| in_range(bytes, SECOND, 0xBF));
+    let last = u64::from(behind.is_some_and(|byte| *byte >= SECOND)) << (BLOCK - 1);
+    leads & (!of_first | seconds >> 1 | last)
 }
 
 fn in_range(bytes: u8x16, first: u8, last: u8) -> u8x16 {
@@ -147,12 +181,13 @@ fn bits(block: &[u8; BLOCK], map: impl Fn(u8x16) -> u8x16) -> u64 {
 mod tests {
     use super::*;
     use crate::text::class::{Class, class};
+    use crate::text::forms::is_bare_char;
 
     /// A sign between letters, one of which might be that of a possessive, is settled as what the table of classes says.
     #[test]
     fn settled_signs_are_what_the_table_says() {
         let mut settled = 0;
-        for sign in ('\u{80}'..='\u{30FF}').chain(['\'', '`']) {
+        for sign in ('\u{80}'..='\u{30FF}').chain('\u{FF00}'..='\u{FF20}').chain(['\'', '`']) {
             let text = format!("a{sign}sb a{sign}s b");
             let [kinds] = blocks(text.as_bytes()).collect::<Vec<_>>()[..] else { unreachable!() };
             let Kinds { plain, other, .. } = kinds.settle(text.as_bytes(), 0);
@@ -163,7 +198,11 @@ mod tests {
                 assert_eq!(class(sign), expected, "{sign:?}");
             }
         }
-        assert_eq!(settled, 26 + 3 + 2, "U+2010 to U+2029, a blank, « and », and two of ASCII");
+        assert_eq!(
+            settled,
+            26 + 3 + 2 + 17,
+            "U+2010 to U+2029, a blank, « and », two of ASCII, those of Chinese"
+        );
     }
 
     #[test]
@@ -171,10 +210,11 @@ mod tests {
         let mut random = fastrand::Rng::with_seed(1);
         for _ in 0..500 {
             let text: String = (0..random.usize(..120))
-                .map(|_| match random.u8(..4) {
+                .map(|_| match random.u8(..5) {
                     0 => random.char('\0'..='\u{7F}'),
                     1 => random.char('\u{80}'..='\u{500}'),
                     2 => *random.choice(&['×', '÷', 'É', 'ə', 'я', '҂']).unwrap(),
+                    3 => random.char('\u{4D00}'..='\u{A100}'),
                     _ => random.char(..),
                 })
                 .collect();
@@ -185,13 +225,17 @@ mod tests {
                 let is_letter =
                     matches!(c, 'À'..='\u{27F}' | '\u{400}'..='\u{47F}') && !matches!(c, '×' | '÷');
                 let unseen = start % BLOCK == BLOCK - 1 && ('À'..='ÿ').contains(&c);
+                let is_han = ('\u{4E00}'..='\u{9FFF}').contains(&c);
+                assert!(!is_han || class(c) == Class::Unspaced && is_bare_char(c), "{c}");
                 for i in start..start + c.len_utf8() {
-                    let Kinds { plain, letters, other, stops } = kinds[i / BLOCK];
+                    let Kinds { plain, letters, han, other, stops } = kinds[i / BLOCK];
                     let bit = |bits: u64| bits >> (i % BLOCK) & 1 == 1;
                     assert_eq!(bit(stops), c == '.');
                     assert_eq!(bit(plain), c.is_ascii_alphanumeric());
                     assert_eq!(bit(letters), is_letter && !unseen, "{c} {i}");
-                    assert_eq!(bit(other), !c.is_ascii() && !bit(letters) || c == '\'' || c == '`');
+                    assert_eq!(bit(han), is_han && i == start, "{c} {i}");
+                    let is_known = bit(letters) || is_han;
+                    assert_eq!(bit(other), !c.is_ascii() && !is_known || c == '\'' || c == '`');
                 }
             }
         }

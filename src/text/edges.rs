@@ -51,6 +51,35 @@ impl<'s> Edges<'s> {
         self.ends += ends.count_ones() as usize;
     }
 
+    /// Ends the open word at the first bit, if there is one.
+    #[inline(always)]
+    pub(super) fn close(&mut self, ends: u64, base: u32) {
+        if ends != 0 {
+            self.spans[self.ends].end = base + ends.trailing_zeros();
+            self.ends += 1;
+        }
+    }
+
+    /// Begins a word at the first bit, if there is one.
+    #[inline(always)]
+    pub(super) fn open(&mut self, starts: u64, base: u32) {
+        if starts != 0 {
+            self.spans[self.starts].start = base + starts.trailing_zeros();
+            self.starts += 1;
+        }
+    }
+
+    /// Adds words of so many bytes, one for each start in a block. None is open.
+    #[inline(always)]
+    pub(super) fn add_even(&mut self, starts: u64, length: u32, base: u32) {
+        self.make_room(BLOCK);
+        for_each_bit(starts, &mut self.spans[self.ends..], |span, bit| {
+            *span = Span { start: base + bit, end: base + bit + length };
+        });
+        self.ends += starts.count_ones() as usize;
+        self.starts = self.ends;
+    }
+
     /// The start of the open word, which is to be added anew.
     pub(super) fn reopen(&mut self) -> Option<u32> {
         let open = self.is_open().then(|| self.spans[self.ends].start);
@@ -63,16 +92,6 @@ impl<'s> Edges<'s> {
         self.make_room(1);
         self.spans[self.ends] = span;
         self.ends += 1;
-        self.starts = self.ends;
-    }
-
-    /// Adds so many words of three bytes, one behind the other. None is open.
-    pub(super) fn push_threes(&mut self, start: u32, count: usize) {
-        self.make_room(count);
-        for (number, span) in (0..).zip(&mut self.spans[self.ends..self.ends + count]) {
-            *span = Span { start: start + 3 * number, end: start + 3 * number + 3 };
-        }
-        self.ends += count;
         self.starts = self.ends;
     }
 
