@@ -230,14 +230,14 @@ impl Anchors {
         let mut likely = [(0, 0); 2 * TOGETHER];
         let (mut tags_before, mut behind_before) = (0, 0);
         for (from, chunk) in (0..).step_by(TOGETHER).zip(hashes.chunks(TOGETHER)) {
-            // Bits for the words of the chunk, the last one's the highest.
+            // Bits for the words of the chunk, the last one's the lowest.
             let (mut alone, mut second) = (0_u64, 0_u64);
             for &hash in chunk {
                 let tags = self.tags[hash as usize & (self.tags.len() - 1)];
                 let Neighbours { before, behind } = tags_of_neighbours(hash);
                 let is_second = (tags_before & before != 0) & (tags & behind_before != 0);
-                alone = alone >> 1 | u64::from(tags & ALONE) << 63;
-                second = second >> 1 | u64::from(is_second) << 63;
+                alone = alone << 1 | u64::from(tags & ALONE);
+                second = second << 1 | u64::from(is_second);
                 (tags_before, behind_before) = (tags, behind);
             }
             let mut count = 0;
@@ -247,10 +247,10 @@ impl Anchors {
                 count += usize::from(self.filter[word] & bits == bits);
             };
             let unused = TOGETHER - chunk.len();
-            for number in ones(alone >> unused).map(|bit| from + bit) {
+            for number in ones(alone.reverse_bits() >> unused).map(|bit| from + bit) {
                 keep_likely(hashes[number], number);
             }
-            for number in ones(second >> unused).map(|bit| from + bit) {
+            for number in ones(second.reverse_bits() >> unused).map(|bit| from + bit) {
                 keep_likely(seed.pair(hashes[number - 1], hashes[number]), number - 1);
             }
             let likely = &likely[..count];

@@ -114,7 +114,8 @@ pub(super) fn blocks(bytes: &[u8]) -> impl Iterator<Item = Kinds> + '_ {
             carry = first >> (BLOCK - 1) == 1;
             if kinds.other != 0 {
                 kinds.han = han(block, bytes.get((number + 1) * BLOCK));
-                kinds.other &= !(kinds.han | kinds.han << 1 | kinds.han << 2);
+                let known = if kinds.han == 0 { 0 } else { kinds.han | signs(block) };
+                kinds.other &= !(known | known << 1 | known << 2);
             }
         }
         begun = kinds.han >> (BLOCK - 2) | kinds.han >> (BLOCK - 1);
@@ -162,6 +163,14 @@ fn han(block: &[u8; BLOCK], behind: Option<&u8>) -> u64 {
     let seconds = bits(block, |bytes| in_range(bytes, SECOND, 0xBF));
     let last = u64::from(behind.is_some_and(|byte| *byte >= SECOND)) << (BLOCK - 1);
     leads & (!of_first | seconds >> 1 | last)
+}
+
+/// The first bytes of the commas and full stops of Chinese, ， 、 and 。
+fn signs(block: &[u8; BLOCK]) -> u64 {
+    let is = |byte: u8| bits(block, |bytes| bytes.simd_eq(u8x16::splat(byte)));
+    let comma = is(0xEF) & is(0xBC) >> 1 & is(0x8C) >> 2;
+    let stop = is(0xE3) & is(0x80) >> 1 & bits(block, |bytes| in_range(bytes, 0x81, 0x82)) >> 2;
+    comma | stop
 }
 
 fn in_range(bytes: u8x16, first: u8, last: u8) -> u8x16 {
