@@ -5,7 +5,7 @@
 //! and seldom guesses wrong.
 
 use super::hash::Seed;
-use super::touch::{TOGETHER, touch};
+use super::touch::{TOGETHER, ones, touch};
 
 /// A term at its anchor.
 #[derive(Clone, Copy, Debug)]
@@ -289,15 +289,6 @@ impl Anchors {
     fn behind(&self, at: usize) -> usize {
         if at + 1 == self.lines.len() { 0 } else { at + 1 }
     }
-}
-
-/// The places of the bits that are set.
-fn ones(mut bits: u64) -> impl Iterator<Item = usize> {
-    std::iter::from_fn(move || {
-        let bit = (bits != 0).then(|| bits.trailing_zeros() as usize);
-        bits &= bits.wrapping_sub(1);
-        bit
-    })
 }
 
 /// The word of the filter and the two bits in it that a key sets.

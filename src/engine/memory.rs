@@ -5,7 +5,7 @@
 
 use super::document::Document;
 use super::patterns::{MARKS, Patterns};
-use super::touch::{TOGETHER, touch};
+use super::touch::{TOGETHER, ones, touch};
 use super::words::Words;
 use std::ops::Range;
 use std::slice;
@@ -80,21 +80,19 @@ impl Memory {
             self.forget();
         }
         self.anchors.clear();
-        let mut telling = [0; TOGETHER];
         for chunk in words.fields().into_iter().flat_map(|field| chunks(field, TOGETHER)) {
             // Most words were seen before and have no anchors. These are passed over without a branch, so that the
             // processor looks up many words at once.
-            let mut count = 0;
-            for number in chunk {
-                let key = words.keys()[number];
+            let keys = &words.keys()[chunk.clone()];
+            let mut telling = 0_u64;
+            for &key in keys {
                 let [first, second] = self.plain[key as usize % PLAIN];
-                telling[count] = number;
-                count += usize::from(!is(first, key) & !is(second, key));
+                telling = telling << 1 | u64::from(!is(first, key) & !is(second, key));
             }
-            let slot = |&number: &usize| self.slots[words.keys()[number] as usize % SLOTS].key;
-            touch(telling[..count].iter().map(slot));
-            for &number in &telling[..count] {
-                let key = words.keys()[number];
+            let telling = telling.reverse_bits() >> (TOGETHER - keys.len());
+            touch(ones(telling).map(|bit| self.slots[keys[bit] as usize % SLOTS].key));
+            for bit in ones(telling) {
+                let (key, number) = (keys[bit], chunk.start + bit);
                 let matched = self.matched(key, || words.word(document, number), patterns);
                 let anchors = patterns.anchors_of(matched.of(&self.patterns));
                 if anchors.is_empty() {

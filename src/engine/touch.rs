@@ -11,3 +11,12 @@ pub(super) const TOGETHER: usize = 64;
 pub(super) fn touch(values: impl Iterator<Item = u64>) {
     black_box(values.fold(0, |touched, value| touched ^ value));
 }
+
+/// The places of the bits that are set.
+pub(super) fn ones(mut bits: u64) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        let bit = (bits != 0).then(|| bits.trailing_zeros() as usize);
+        bits &= bits.wrapping_sub(1);
+        bit
+    })
+}
