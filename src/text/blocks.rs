@@ -108,15 +108,15 @@ pub(super) fn blocks(bytes: &[u8]) -> impl Iterator<Item = Kinds> + '_ {
         });
         let mut kinds = kinds(block);
         if kinds.other != 0 {
+            kinds.han = han(block, bytes.get((number + 1) * BLOCK));
+            let known = if kinds.han == 0 { 0 } else { kinds.han | signs(block) };
+            kinds.other &= !(known | known << 1 | known << 2 | begun);
+        }
+        if kinds.other != 0 {
             let first = letters(block);
             kinds.letters = first | first << 1 | u64::from(carry);
-            kinds.other &= !(kinds.letters | begun);
+            kinds.other &= !kinds.letters;
             carry = first >> (BLOCK - 1) == 1;
-            if kinds.other != 0 {
-                kinds.han = han(block, bytes.get((number + 1) * BLOCK));
-                let known = if kinds.han == 0 { 0 } else { kinds.han | signs(block) };
-                kinds.other &= !(known | known << 1 | known << 2);
-            }
         }
         begun = kinds.han >> (BLOCK - 2) | kinds.han >> (BLOCK - 1);
         kinds
