@@ -19,11 +19,12 @@ pub(super) struct Edges<'s> {
 const AT_ONCE: usize = 6;
 
 impl<'s> Edges<'s> {
-    /// Spans behind those that are there, of a text of so many bytes.
-    pub(super) fn new(spans: &'s mut Vec<Span>, bytes: usize) -> Self {
-        let known = spans.len();
-        spans.resize(known + bytes / 5 + BLOCK, Span::default());
-        Edges { spans, starts: known, ends: known }
+    /// Spans from one on, of a text of so many bytes.
+    pub(super) fn new(spans: &'s mut Vec<Span>, from: usize, bytes: usize) -> Self {
+        // Not shortened again, as it would be filled anew for every text.
+        let enough = from + bytes / 5 + BLOCK;
+        spans.resize(spans.len().max(enough), Span::default());
+        Edges { spans, starts: from, ends: from }
     }
 
     /// How many words have an end.
@@ -101,11 +102,6 @@ impl<'s> Edges<'s> {
         if self.spans.len() < self.starts + words {
             self.spans.resize((self.spans.len() + words) * 5 / 4, Span::default());
         }
-    }
-
-    /// Leaves the words that have an end.
-    pub(super) fn finish(self) {
-        self.spans.truncate(self.ends);
     }
 }
 

@@ -15,16 +15,21 @@ pub fn words(text: &str) -> impl Iterator<Item = Span> + '_ {
 /// The bytes of a Han letter.
 const HAN: usize = 3;
 
-/// Appends the words of a text to `spans`, and to `odd` the index of each whose bare form is more than its letters with
-/// those of ASCII in lower case. Tells whether the other words hold more than ASCII.
+/// Writes the words of a text to `spans` from one on, over what is there, and tells where they end. Appends to `odd` the index of each
+/// word whose bare form is more than its letters with those of ASCII in lower case, and tells whether the others hold more than ASCII.
 ///
 /// Finds the same words as [`words`]. Where all bytes either separate or are plain, the edges between the two are the
 /// words; only at other bytes, and where an acronym may begin, the characters are looked at one by one.
-pub(crate) fn split_into(text: &str, spans: &mut Vec<Span>, odd: &mut Vec<u32>) -> bool {
+pub(crate) fn split_into(
+    text: &str,
+    spans: &mut Vec<Span>,
+    from: usize,
+    odd: &mut Vec<u32>,
+) -> (usize, bool) {
     let mut split = Split::<false>::new(text);
     let bytes = split.text.as_bytes();
     let mut wide = false;
-    let mut edges = Edges::new(spans, bytes.len());
+    let mut edges = Edges::new(spans, from, bytes.len());
     // Whether the word whose end is still ahead may hold letters of two bytes.
     let mut open_odd = false;
     // The Han letters of the block before whose end is not in it.
@@ -104,8 +109,7 @@ pub(crate) fn split_into(text: &str, spans: &mut Vec<Span>, odd: &mut Vec<u32>) 
         }
         edges.push(span);
     }
-    edges.finish();
-    wide
+    (edges.count(), wide)
 }
 
 /// A word of a query or term, in which `*` and `?` are letters.
@@ -410,8 +414,8 @@ mod tests {
             let found: Vec<&str> = by_char.iter().map(|span| span.of(text)).collect();
             assert_eq!(found.join("|"), expected, "{text}");
             let mut spans = Vec::new();
-            split_into(text, &mut spans, &mut Vec::new());
-            assert_eq!(spans, by_char, "{text}");
+            let (end, _) = split_into(text, &mut spans, 0, &mut Vec::new());
+            assert_eq!(spans[..end], by_char, "{text}");
         }
     }
 
@@ -463,18 +467,20 @@ mod tests {
             "\u{4DB5}",
         ];
         let mut random = fastrand::Rng::with_seed(5);
+        let mut left_over = Vec::new();
         for _ in 0..60_000 {
             let text: String =
                 (0..random.usize(..40)).map(|_| pieces[random.usize(..pieces.len())]).collect();
-            let (mut spans, mut odd) = (Vec::new(), Vec::new());
-            let wide = split_into(&text, &mut spans, &mut odd);
+            let mut odd = Vec::new();
+            let (end, wide) = split_into(&text, &mut left_over, 0, &mut odd);
+            let spans = &left_over[..end];
             assert_eq!(spans, words(&text).collect::<Vec<_>>(), "{text:?}");
             let is_odd = |span: &Span| span.of(&text).to_ascii_lowercase() != bare(span.of(&text));
             let all_odd: Vec<u32> =
-                (0..).zip(&spans).filter(|(_, span)| is_odd(span)).map(|(i, _)| i).collect();
+                (0..).zip(spans).filter(|(_, span)| is_odd(span)).map(|(i, _)| i).collect();
             assert!(all_odd.iter().all(|i| odd.contains(i)), "{text:?}");
             let is_wide = |(i, span): (u32, &Span)| !odd.contains(&i) && !span.of(&text).is_ascii();
-            assert_eq!(wide, (0..).zip(&spans).any(is_wide), "{text:?}");
+            assert_eq!(wide, (0..).zip(spans).any(is_wide), "{text:?}");
             assert!(
                 odd.iter().all(|&i| !spans[i as usize].of(&text).bytes().all(|b| b.is_ascii_alphanumeric()))
             );
