@@ -92,85 +92,80 @@ impl Kinds {
     }
 }
 
+/// The bytes of a block and two behind it: the first byte of a character is known by what follows.
+type Window = [u8; BLOCK + 2];
+
 /// The kinds of the bytes of each block; blanks fill the last one up.
 pub(super) fn blocks(bytes: &[u8]) -> impl Iterator<Item = Kinds> + '_ {
-    let (whole, rest) = bytes.as_chunks::<BLOCK>();
-    let mut last = [b' '; BLOCK];
-    // The first byte of a letter is the last one of the block before.
-    let mut carry = false;
-    // The bytes of a Han letter that began in the block before.
-    let mut begun = 0;
-    (0..bytes.len().div_ceil(BLOCK)).map(move |number| {
+    let mut filled = [b' '; BLOCK + 2];
+    // The bytes of this block whose character began in the one before.
+    let (mut letter, mut begun) = (0, 0);
+    (0..bytes.len()).step_by(BLOCK).map(move |base| {
+        let rest = &bytes[base..];
         // Not before it is needed: the end of a text is far from what the processor has loaded at its beginning.
-        let block = whole.get(number).unwrap_or_else(|| {
-            last[..rest.len()].copy_from_slice(rest);
-            &last
+        let window = rest.first_chunk().unwrap_or_else(|| {
+            filled.fill(b' ');
+            filled[..rest.len()].copy_from_slice(rest);
+            &filled
         });
-        let mut kinds = kinds(block);
+        let mut kinds = kinds(window);
         if kinds.other != 0 {
-            kinds.han = han(block, bytes.get((number + 1) * BLOCK));
-            let known = if kinds.han == 0 { 0 } else { kinds.han | signs(block) };
+            kinds.han = han(window);
+            let known = if kinds.han == 0 { 0 } else { kinds.han | signs(window) };
             kinds.other &= !(known | known << 1 | known << 2 | begun);
+            begun = known >> (BLOCK - 2) | known >> (BLOCK - 1);
         }
         if kinds.other != 0 {
-            let first = letters(block);
-            kinds.letters = first | first << 1 | u64::from(carry);
+            let first = letters(window);
+            kinds.letters = first | first << 1 | letter;
             kinds.other &= !kinds.letters;
-            carry = first >> (BLOCK - 1) == 1;
+            letter = first >> (BLOCK - 1);
         }
-        begun = kinds.han >> (BLOCK - 2) | kinds.han >> (BLOCK - 1);
         kinds
     })
 }
 
 #[inline(always)]
-fn kinds(block: &[u8; BLOCK]) -> Kinds {
-    let is = |bytes: u8x16, byte: u8| bytes.simd_eq(u8x16::splat(byte));
+fn kinds(window: &Window) -> Kinds {
     Kinds {
-        plain: bits(block, |bytes| {
-            let letter = in_range(bytes | u8x16::splat(0x20), b'a', b'z');
-            letter | in_range(bytes, b'0', b'9')
+        plain: bits(window, |[byte, ..]| {
+            in_range(byte | u8x16::splat(0x20), b'a', b'z') | in_range(byte, b'0', b'9')
         }),
         letters: 0,
         han: 0,
         // The highest bit counts.
-        other: bits(block, |bytes| bytes | is(bytes, b'\'') | is(bytes, b'`')),
-        stops: bits(block, |bytes| is(bytes, b'.')),
+        other: bits(window, |[byte, ..]| byte | is(byte, b'\'') | is(byte, b'`')),
+        stops: bits(window, |[byte, ..]| is(byte, b'.')),
     }
 }
 
 /// The first bytes of letters of two bytes: U+00C0 to U+027F but × and ÷, and U+0400 to U+047F. In the rest of the
 /// characters of two bytes there are marks and symbols.
-fn letters(block: &[u8; BLOCK]) -> u64 {
-    const LATIN_1: u8 = 0xC3;
-    let is = |bytes: u8x16, byte: u8| bytes.simd_eq(u8x16::splat(byte));
-    let first = bits(block, |bytes| in_range(bytes, LATIN_1, 0xC9) | in_range(bytes, 0xD0, 0xD1));
-    let sign = bits(block, |bytes| is(bytes, 0x97) | is(bytes, 0xB7));
-    // Behind the last byte there is no look.
-    first & !(bits(block, |bytes| is(bytes, LATIN_1)) & (sign >> 1 | 1 << (BLOCK - 1)))
+fn letters(window: &Window) -> u64 {
+    bits(window, |[first, second, _]| {
+        let sign = is(first, 0xC3) & (is(second, 0x97) | is(second, 0xB7));
+        in_range(first, 0xC3, 0xC9) & !sign | in_range(first, 0xD0, 0xD1)
+    })
 }
 
-/// The first bytes of the letters U+4E00 to U+9FFF, by the byte behind the block, too.
-fn han(block: &[u8; BLOCK], behind: Option<&u8>) -> u64 {
-    const FIRST: u8 = 0xE4;
-    const SECOND: u8 = 0xB8;
-    let leads = bits(block, |bytes| in_range(bytes, FIRST, 0xE9));
-    if leads == 0 {
-        return 0;
-    }
-    // Of what begins with it most stands before U+4E00.
-    let of_first = bits(block, |bytes| bytes.simd_eq(u8x16::splat(FIRST)));
-    let seconds = bits(block, |bytes| in_range(bytes, SECOND, 0xBF));
-    let last = u64::from(behind.is_some_and(|byte| *byte >= SECOND)) << (BLOCK - 1);
-    leads & (!of_first | seconds >> 1 | last)
+/// The first bytes of the letters U+4E00 to U+9FFF.
+fn han(window: &Window) -> u64 {
+    bits(window, |[first, second, _]| {
+        // Of what begins with E4 most stands before U+4E00.
+        in_range(first, 0xE5, 0xE9) | is(first, 0xE4) & in_range(second, 0xB8, 0xBF)
+    })
 }
 
 /// The first bytes of the commas and full stops of Chinese, ， 、 and 。
-fn signs(block: &[u8; BLOCK]) -> u64 {
-    let is = |byte: u8| bits(block, |bytes| bytes.simd_eq(u8x16::splat(byte)));
-    let comma = is(0xEF) & is(0xBC) >> 1 & is(0x8C) >> 2;
-    let stop = is(0xE3) & is(0x80) >> 1 & bits(block, |bytes| in_range(bytes, 0x81, 0x82)) >> 2;
-    comma | stop
+fn signs(window: &Window) -> u64 {
+    bits(window, |[first, second, third]| {
+        let comma = is(first, 0xEF) & is(second, 0xBC) & is(third, 0x8C);
+        comma | is(first, 0xE3) & is(second, 0x80) & in_range(third, 0x81, 0x82)
+    })
+}
+
+fn is(bytes: u8x16, byte: u8) -> u8x16 {
+    bytes.simd_eq(u8x16::splat(byte))
 }
 
 fn in_range(bytes: u8x16, first: u8, last: u8) -> u8x16 {
@@ -178,12 +173,15 @@ fn in_range(bytes: u8x16, first: u8, last: u8) -> u8x16 {
     above.min(u8x16::splat(last - first)).simd_eq(above)
 }
 
-/// The highest bits of what `map` makes of the bytes.
+/// The highest bits of what `map` makes of each byte of a block and the two behind it.
 #[inline(always)]
-fn bits(block: &[u8; BLOCK], map: impl Fn(u8x16) -> u8x16) -> u64 {
-    let (parts, _) = block.as_chunks::<16>();
-    let bits = |part: &[u8; 16]| u64::from(map(u8x16::new(*part)).to_bitmask());
-    (0..).zip(parts).fold(0, |all, (i, part)| all | bits(part) << (16 * i))
+fn bits(window: &Window, map: impl Fn([u8x16; 3]) -> u8x16) -> u64 {
+    let [here, next, after] = [0, 1, 2].map(|ahead| window[ahead..].as_chunks().0);
+    let parts = here.iter().zip(next).zip(after);
+    (0..).zip(parts).fold(0, |all, (i, ((here, next), after))| {
+        let bytes = [here, next, after].map(|part| u8x16::new(*part));
+        all | u64::from(map(bytes).to_bitmask()) << (16 * i)
+    })
 }
 
 #[cfg(test)]
@@ -233,7 +231,6 @@ mod tests {
             for (start, c) in text.char_indices() {
                 let is_letter =
                     matches!(c, 'À'..='\u{27F}' | '\u{400}'..='\u{47F}') && !matches!(c, '×' | '÷');
-                let unseen = start % BLOCK == BLOCK - 1 && ('À'..='ÿ').contains(&c);
                 let is_han = ('\u{4E00}'..='\u{9FFF}').contains(&c);
                 assert!(!is_han || class(c) == Class::Unspaced && is_bare_char(c), "{c}");
                 for i in start..start + c.len_utf8() {
@@ -241,7 +238,7 @@ mod tests {
                     let bit = |bits: u64| bits >> (i % BLOCK) & 1 == 1;
                     assert_eq!(bit(stops), c == '.');
                     assert_eq!(bit(plain), c.is_ascii_alphanumeric());
-                    assert_eq!(bit(letters), is_letter && !unseen, "{c} {i}");
+                    assert_eq!(bit(letters), is_letter, "{c} {i}");
                     assert_eq!(bit(han), is_han && i == start, "{c} {i}");
                     let is_known = bit(letters) || is_han;
                     assert_eq!(bit(other), !c.is_ascii() && !is_known || c == '\'' || c == '`');
