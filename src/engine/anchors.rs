@@ -227,7 +227,8 @@ impl Anchors {
     /// Calls `found` with the number of the first word of each place of an anchor, and the terms there. `hashes` are
     /// those of the words of a field, in order.
     pub(super) fn find(&self, seed: Seed, hashes: &[u64], mut found: impl FnMut(usize, &[Posting])) {
-        let mut likely = [(0, 0); 2 * TOGETHER];
+        // Those of a chunk, of which each word can be two, and before them so many as are too few to be looked up.
+        let (mut likely, mut count) = ([(0, 0); 3 * TOGETHER], 0);
         let (mut tags_before, mut behind_before) = (0, 0);
         for (from, chunk) in (0..).step_by(TOGETHER).zip(hashes.chunks(TOGETHER)) {
             // Bits for the words of the chunk, the last one's the lowest.
@@ -240,7 +241,6 @@ impl Anchors {
                 second = second << 1 | u64::from(is_second);
                 (tags_before, behind_before) = (tags, behind);
             }
-            let mut count = 0;
             let mut keep_likely = |key: u64, number: usize| {
                 let (word, bits) = filter(key, self.filter.len());
                 likely[count] = (key, number);
@@ -253,7 +253,10 @@ impl Anchors {
             for number in ones(second.reverse_bits() >> unused).map(|bit| from + bit) {
                 keep_likely(seed.pair(hashes[number - 1], hashes[number]), number - 1);
             }
-            let likely = &likely[..count];
+            if count < TOGETHER && from + TOGETHER < hashes.len() {
+                continue;
+            }
+            let likely = &likely[..std::mem::take(&mut count)];
             touch(likely.iter().map(|&(key, _)| u64::from(self.lines[self.home(key)].0[0].key)));
             for &(key, number) in likely {
                 self.postings(key, |postings| found(number, postings));
