@@ -36,17 +36,24 @@ impl Seed {
     /// the word as it stands, but for that case.
     #[inline(never)]
     pub(super) fn wide(self, text: &[u8], words: &[Span], hashes: &mut Vec<u64>) {
-        // Chinese is words of three bytes, which need one load.
+        // Chinese is words of three bytes, which need one load and have no case.
         let (parts, rest) = words.as_chunks::<32>();
         for part in parts {
+            let before = hashes.len();
             let threes = part.iter().fold(true, |threes, word| threes & (word.end - word.start == 3));
-            if threes && part[31].start as usize + 4 <= text.len() {
+            let mut common = 0;
+            if threes {
+                common = u32::MAX;
                 hashes.extend(part.iter().map(|word| {
-                    let bytes = text[word.start as usize..].first_chunk();
-                    let low = u64::from(bytes.map_or(0, |bytes| u32::from_le_bytes(*bytes)));
-                    self.step(self.0[0] ^ 3, lower(low) & MASKS[3].0, 0)
+                    let start = word.start as usize;
+                    let bytes = text.get(start..start + 4).and_then(|bytes| bytes.first_chunk());
+                    let low = bytes.map_or(0, |bytes| u32::from_le_bytes(*bytes)) & 0xFF_FF_FF;
+                    common &= low;
+                    self.step(self.0[0] ^ 3, low.into(), 0)
                 }));
-            } else {
+            }
+            if common & 0x80_80_80 != 0x80_80_80 {
+                hashes.truncate(before);
                 self.all(text, part, hashes, lower);
             }
         }
