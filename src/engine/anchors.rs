@@ -268,15 +268,19 @@ impl Anchors {
     fn postings(&self, key: u64, mut found: impl FnMut(&[Posting])) {
         let mut at = self.home(key);
         loop {
-            for slot in &self.lines[at].0 {
-                match &slot.entry {
-                    Entry::Free => return,
-                    Entry::One(posting) if slot.key == key as u32 => found(std::slice::from_ref(posting)),
-                    Entry::Several(from, to) if slot.key == key as u32 => {
-                        found(&self.postings[*from as usize..*to as usize]);
-                    }
-                    _ => {}
+            let Line(slots) = &self.lines[at];
+            // Mostly one has the key, but nobody can guess which.
+            let same =
+                (0..).zip(slots).fold(0, |same, (i, slot)| same | u64::from(slot.key == key as u32) << i);
+            for slot in ones(same) {
+                match &slots[slot].entry {
+                    Entry::Free => {}
+                    Entry::One(posting) => found(std::slice::from_ref(posting)),
+                    Entry::Several(from, to) => found(&self.postings[*from as usize..*to as usize]),
                 }
+            }
+            if let [.., Slot { entry: Entry::Free, .. }] = slots {
+                return;
             }
             at = self.behind(at);
         }

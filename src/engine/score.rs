@@ -148,8 +148,8 @@ impl UpperBound {
             Some((Field::Title, hits)) => self.title * self.series.min(hits as f64),
             None => self.title * self.series,
         };
-        // One more, as sums of shares differ by their order.
-        Points(((weight.max(0.0) * share * 1e6).ceil() as i64).saturating_add(1))
+        // One more than rounded up, as sums of shares differ by their order.
+        Points(((weight.max(0.0) * share * 1e6) as i64).saturating_add(2))
     }
 }
 
