@@ -2,7 +2,7 @@
 
 use super::document::Document;
 use super::find::Found;
-use super::hits::{Hit, NearScratch, Taken, Within, keep_far, near, settle, unite};
+use super::hits::{Hit, NearScratch, Overlap, Taken, Within, keep_far, near, unite};
 use super::plan::{Distinct, Node, NodeId, Plan};
 use super::stamped::Stamped;
 use super::words::Words;
@@ -107,7 +107,7 @@ struct Remembered {
 #[derive(Debug, Default)]
 pub(super) struct EvalScratch {
     near: NearScratch,
-    taken: Taken,
+    overlap: Overlap,
     /// Of the whole document, and of the document without the words that masks hide.
     remembered: [Remembered; 2],
     /// Lists of hits that are free to be used.
@@ -252,7 +252,7 @@ impl<'a, 'd> Eval<'a, 'd> {
                 let holds = self.hits(*node, out);
                 let mut hits = self.borrow();
                 hits.extend_from_slice(out);
-                let count = settle(&mut hits, &mut self.scratch.taken, self.words.len());
+                let count = self.scratch.overlap.settle(&mut hits, self.words.len());
                 self.give_back(hits);
                 let enough = count + usize::from(holds) >= usize::from(*least);
                 if !enough {

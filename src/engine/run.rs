@@ -4,7 +4,7 @@ use super::classification::{Classification, Evidence, Label, NearMiss, Points, R
 use super::document::{Document, Field};
 use super::eval::Eval;
 use super::explain;
-use super::hits::{Hit, settle};
+use super::hits::{Hit, Overlap};
 use super::plan::{RulePlan, TopicPlan, Use};
 use super::score::{self, Fate, RuleHit};
 use super::scratch::Scratch;
@@ -318,7 +318,7 @@ impl Classifier {
             rule_hits.push(RuleHit { rule: number, place: None, factor: 1.0, share: 0.0, fate });
         }
         hits.truncate(MOST_HITS.saturating_sub(rule_hits.len()));
-        let kept = settle(&mut hits, overlap, eval.words.len());
+        let kept = overlap.settle(&mut hits, eval.words.len());
         for (i, &hit) in hits.iter().enumerate() {
             let field = eval.words.field(hit);
             let in_lead = self.scoring.lead != self.scoring.text && eval.words.in_lead(document, hit);
@@ -381,7 +381,7 @@ impl Classifier {
         document: &'a Document<'d>,
         scratch: &'a mut Scratch,
         view: &View,
-    ) -> (Eval<'a, 'd>, &'a mut super::hits::Taken, &'a mut Vec<RuleHit>) {
+    ) -> (Eval<'a, 'd>, &'a mut Overlap, &'a mut Vec<RuleHit>) {
         let Scratch { words, found, labels, masked, overlap, eval, hits, .. } = scratch;
         let masked = view.masks.map(|_| &*masked);
         let eval = Eval::new(&self.plan, document, words, found, labels, masked, eval, view.stamp);

@@ -3,7 +3,7 @@
 use super::classification::{Label, NearMiss};
 use super::eval::{EvalScratch, FoundTerms};
 use super::find::Found;
-use super::hits::Taken;
+use super::hits::{Overlap, Taken};
 use super::memory::Memory;
 use super::run::SetOff;
 use super::score::{Placed, RuleHit};
@@ -25,7 +25,7 @@ pub struct Scratch {
     pub(super) masks: Vec<(u32, u32)>,
     pub(super) labels: Vec<bool>,
     pub(super) masked: Taken,
-    pub(super) overlap: Taken,
+    pub(super) overlap: Overlap,
     pub(super) eval: EvalScratch,
     /// The hits of a topic, rule by rule.
     pub(super) hits: Vec<RuleHit>,
