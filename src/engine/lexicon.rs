@@ -24,7 +24,7 @@ pub(super) enum Element {
 }
 
 /// Stands behind the last word of a text.
-pub(super) const END: char = '\n';
+const END: char = '\n';
 
 /// Marks numbers in [`Lexicon::mixed`].
 const MIXED: u32 = 1 << 31;
@@ -40,7 +40,7 @@ pub(super) struct Lexicon {
     pub(super) patterns: Patterns,
     pub(super) anchors: Anchors,
     /// Of each term that has only plain words the bare forms, a blank behind each and [`END`] behind the last.
-    pub(super) texts: Box<str>,
+    texts: Box<str>,
     /// Of all other terms the elements.
     pub(super) elements: Box<[Element]>,
     /// Where each term begins in `texts`, or with [`MIXED`] its number in `mixed`.

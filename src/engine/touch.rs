@@ -1,8 +1,8 @@
-//! How are values that lie far apart loaded at once?
+//! How are values that lie far apart looked up many at once?
 
 use std::hint::black_box;
 
-/// So many are loaded at once: enough to keep the memory busy, few enough to stay in the nearest cache.
+/// So many are looked up at once: enough to keep the memory busy, few enough to stay in the nearest cache.
 pub(super) const TOGETHER: usize = 64;
 
 /// Loads all of them, which leaves them in the nearest cache. A search that comes after would otherwise wait for them one
@@ -12,7 +12,7 @@ pub(super) fn touch(values: impl Iterator<Item = u64>) {
     black_box(values.fold(0, |touched, value| touched ^ value));
 }
 
-/// The places of the bits that are set.
+/// The places of the bits that are set: which of so many words are left to be looked at.
 pub(super) fn ones(mut bits: u64) -> impl Iterator<Item = usize> {
     std::iter::from_fn(move || {
         let bit = (bits != 0).then(|| bits.trailing_zeros() as usize);
