@@ -1,8 +1,8 @@
 //! Which words of a text, and which pairs of neighbours, are the anchor of a term?
 //!
 //! Asked for a chunk of words at a time, in steps that each go over the whole chunk and leave less for the next: tags,
-//! filter, table. No step but the last branches on what it finds, so that the processor looks up many words at once
-//! and seldom guesses wrong.
+//! filter, table; the table for several chunks together where they leave little for it. No step but the last branches on
+//! what it finds, so that the processor looks up many words at once and seldom guesses wrong.
 
 use super::hash::Seed;
 use super::touch::{TOGETHER, ones, touch};

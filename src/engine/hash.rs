@@ -36,28 +36,36 @@ impl Seed {
     /// the word as it stands, but for that case.
     #[inline(never)]
     pub(super) fn wide(self, text: &[u8], words: &[Span], hashes: &mut Vec<u64>) {
-        // Chinese is words of three bytes, which need one load and have no case.
-        let (parts, rest) = words.as_chunks::<32>();
+        let (parts, rest) = words.as_chunks();
         for part in parts {
-            let before = hashes.len();
-            let threes = part.iter().fold(true, |threes, word| threes & (word.end - word.start == 3));
-            let mut common = 0;
-            if threes {
-                common = u32::MAX;
-                hashes.extend(part.iter().map(|word| {
-                    let start = word.start as usize;
-                    let bytes = text.get(start..start + 4).and_then(|bytes| bytes.first_chunk());
-                    let low = bytes.map_or(0, |bytes| u32::from_le_bytes(*bytes)) & 0xFF_FF_FF;
-                    common &= low;
-                    self.step(self.0[0] ^ 3, low.into(), 0)
-                }));
-            }
-            if common & 0x80_80_80 != 0x80_80_80 {
-                hashes.truncate(before);
+            if !self.threes(text, part, hashes) {
                 self.all(text, part, hashes, lower);
             }
         }
         self.all(text, rest, hashes, lower);
+    }
+
+    /// The same for words of three bytes beyond ASCII, as those of Chinese, which need one load and have no case; tells whether all of
+    /// these are such words, and appends nothing if not.
+    #[inline(always)]
+    fn threes(self, text: &[u8], words: &[Span; 32], hashes: &mut Vec<u64>) -> bool {
+        const BEYOND_ASCII: u32 = 0x80_80_80;
+        if !words.iter().fold(true, |threes, word| threes & (word.end - word.start == 3)) {
+            return false;
+        }
+        let before = hashes.len();
+        let mut common = BEYOND_ASCII;
+        hashes.extend(words.iter().map(|word| {
+            let start = word.start as usize;
+            let bytes = text.get(start..start + 4).and_then(|bytes| bytes.first_chunk());
+            let low = bytes.map_or(0, |bytes| u32::from_le_bytes(*bytes)) & 0xFF_FF_FF;
+            common &= low;
+            self.step(self.0[0] ^ 3, low.into(), 0)
+        }));
+        if common != BEYOND_ASCII {
+            hashes.truncate(before);
+        }
+        common == BEYOND_ASCII
     }
 
     /// In a loop with as little in it as can be: it takes a third of reading.

@@ -8,9 +8,8 @@ use crate::text::{Break, LEAD_WORDS, Span, break_between, split_into, with_bare}
 /// The words of title and text in one row, with a wall of [`WALL`] empty ones between them.
 #[derive(Debug, Default)]
 pub(super) struct Words {
-    /// The place of each word in its field, as far as `count` tells; what is behind is left over.
+    /// The place of each word in its field; behind as many as there are hashes is what is left over of other documents.
     spans: Vec<Span>,
-    count: usize,
     /// The hash of its bare form.
     hashes: Vec<u64>,
     /// What patterns are remembered under: the hash of its bare form, or of the word as it stands where the bare form says less.
@@ -39,7 +38,6 @@ const MOST_BYTES: usize = u32::MAX as usize - WALL;
 impl Words {
     /// Reads a document; `keys` says whether the ruleset has patterns.
     pub(super) fn read(&mut self, document: &Document<'_>, seed: Seed, keys: bool) {
-        self.count = 0;
         self.hashes.clear();
         self.keys.clear();
         self.lead_end = None;
@@ -50,11 +48,10 @@ impl Words {
         let fits = title.len().saturating_add(text.len()) < MOST_BYTES;
         let (title, text) = if fits { (title, text) } else { ("", "") };
         self.read_field(title, seed, keys);
-        self.title = self.count;
+        self.title = self.len();
         self.text = if self.title == 0 { 0 } else { self.title + WALL };
         self.spans.resize(self.spans.len().max(self.text), Span::default());
         self.spans[self.title..self.text].fill(Span::default());
-        self.count = self.text;
         self.hashes.resize(self.text, 0);
         if keys {
             self.keys.resize(self.text, 0);
@@ -63,10 +60,9 @@ impl Words {
     }
 
     fn read_field(&mut self, text: &str, seed: Seed, keys: bool) {
-        let from = self.count;
+        let from = self.len();
         self.odd.clear();
         let (end, wide) = split_into(text, &mut self.spans, from, &mut self.odd);
-        self.count = end;
         let (spans, bytes) = (&self.spans[from..end], text.as_bytes());
         // Odd words are known by the hash of how they stand.
         if wide || !self.odd.is_empty() {
@@ -95,12 +91,12 @@ impl Words {
 
     /// How many numbers are in use, the wall included.
     pub(super) fn len(&self) -> usize {
-        self.count
+        self.hashes.len()
     }
 
     /// The numbers of the words of title and text.
     pub(super) fn fields(&self) -> [std::ops::Range<usize>; 2] {
-        [0..self.title, self.text..self.count]
+        [0..self.title, self.text..self.len()]
     }
 
     pub(super) fn hashes(&self) -> &[u64] {
@@ -143,7 +139,7 @@ impl Words {
             return false;
         }
         let end = *self.lead_end.get_or_insert_with(|| {
-            let lead = &self.spans[self.text..self.count];
+            let lead = &self.spans[self.text..self.hashes.len()];
             let lead = &lead[..lead.len().min(LEAD_WORDS)];
             let ends = |pair: &[Span]| break_between(document.text, pair[0], pair[1]) == Break::Paragraph;
             let words = lead.windows(2).position(ends).map_or(lead.len(), |last| last + 1);
@@ -166,14 +162,14 @@ impl Words {
 
     /// The title is one sentence and one paragraph, number 0; those of the text count from 1.
     fn number_parts(&mut self, document: &Document<'_>) {
-        if self.sentences.len() == self.count {
+        if self.sentences.len() == self.len() {
             return;
         }
         self.sentences.resize(self.text, 0);
         self.paragraphs.resize(self.text, 0);
         let (mut sentence, mut paragraph) = (1, 1);
         let mut before = None;
-        for &word in &self.spans[self.text..self.count] {
+        for &word in &self.spans[self.text..self.len()] {
             match before.map_or(Break::None, |before| break_between(document.text, before, word)) {
                 Break::None => {}
                 Break::Sentence => sentence += 1,

@@ -156,7 +156,7 @@ fn han(window: &Window) -> u64 {
     })
 }
 
-/// The first bytes of the commas and full stops of Chinese, ， 、 and 。
+/// The first bytes of the commas and full stops of Chinese, ， 、 and 。, too many for [`Kinds::settle`], which knows the other signs.
 fn signs(window: &Window) -> u64 {
     bits(window, |[first, second, third]| {
         let comma = is(first, 0xEF) & is(second, 0xBC) & is(third, 0x8C);
