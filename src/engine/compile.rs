@@ -3,9 +3,12 @@
 use super::TooLarge;
 use super::glob::Glob;
 use super::lexicon::{Builder, Lexicon};
-use super::plan::{Distinct, Meta, NEEDS, Node, NodeId, Plan, RulePlan, TopicPlan, Use, Uses, parts};
+use super::plan::{
+    Close, Distinct, Meta, NEEDS, Need, Node, NodeId, Plan, Precondition, RulePlan, TopicPlan, Use, Uses,
+    parts,
+};
 use super::score;
-use crate::rules::{Part, Query, Rule, Ruleset};
+use crate::rules::{Part, Query, Reach, Rule, Ruleset};
 use crate::text::Language;
 use foldhash::{HashMap, HashMapExt, HashSet};
 
@@ -36,22 +39,27 @@ pub(super) fn compile(ruleset: &Ruleset) -> Result<(Lexicon, Plan), TooLarge> {
             let scope = Scope { language: rule.language.unwrap_or(Language::ENGLISH), part: None };
             let query = compiler.node(&rule.query, scope)?;
             // Days of years of four digits.
-            rules.push(RulePlan {
-                topic: number,
-                index,
-                weight: rule.weight.get(),
+            let precondition = Precondition {
                 language: rule.language,
                 since: rule.since.map(|day| day as i32),
                 until: rule.until.map(|day| day as i32),
-                query: Some(query),
                 needs: [None; NEEDS],
+                close: None,
+            };
+            let plan = RulePlan {
+                topic: number,
+                index,
+                weight: rule.weight.get(),
                 rank,
-            });
+                query: Some(query),
+                precondition: None,
+            };
+            rules.push((plan, precondition));
         }
     }
     let order = evaluation_order(ruleset);
     let id = |rule: &RulePlan| &ruleset.topics[rule.topic as usize].rules[rule.index as usize].id;
-    rules.sort_unstable_by(|a, b| {
+    rules.sort_unstable_by(|(a, _), (b, _)| {
         order[a.topic as usize].cmp(&order[b.topic as usize]).then_with(|| id(a).cmp(id(b)))
     });
     compiler.finish(exclude, topics, rules)
@@ -269,7 +277,7 @@ impl<'r> Compiler<'r> {
         self,
         exclude: Option<NodeId>,
         topics: Vec<TopicPlan>,
-        mut rules: Vec<RulePlan>,
+        mut rules: Vec<(RulePlan, Precondition)>,
     ) -> Result<(Lexicon, Plan), TooLarge> {
         let Compiler { lexicon, mut nodes, numbers, metas, mask_sets, .. } = self;
         for (node, number) in numbers.into_iter().collect::<Vec<_>>() {
@@ -279,8 +287,13 @@ impl<'r> Compiler<'r> {
         for (terms, set) in mask_sets.into_iter().collect::<Vec<_>>() {
             uses.extend(terms.into_iter().map(|term| (term, Use::Masks(set))));
         }
-        let mut anchors =
-            Anchors { nodes: &nodes, lexicon: &lexicon, of_nodes: Vec::new(), needs: Vec::new() };
+        let mut anchors = Anchors {
+            nodes: &nodes,
+            lexicon: &lexicon,
+            of_nodes: Vec::new(),
+            needs: Vec::new(),
+            close: Vec::new(),
+        };
         anchors.fill();
         let mut anchored: Vec<(NodeId, u32)> = Vec::new();
         let mut always = Vec::new();
@@ -289,10 +302,10 @@ impl<'r> Compiler<'r> {
             _ => None,
         };
         let mut rules_with = vec![0_u32; lexicon.len()];
-        for term in rules.iter().filter_map(just_terms).flatten() {
+        for term in rules.iter().filter_map(|(rule, _)| just_terms(rule)).flatten() {
             rules_with[*term as usize] += 1;
         }
-        for (number, rule) in (0..).zip(&mut rules) {
+        for (number, (rule, precondition)) in (0..).zip(&mut rules) {
             if let Some(terms) = just_terms(rule)
                 && terms.iter().all(|&term| rules_with[term as usize] <= MOST_RULES)
             {
@@ -302,20 +315,36 @@ impl<'r> Compiler<'r> {
                 match &anchors.of_nodes[query as usize] {
                     Some(anchor) => {
                         anchored.extend(anchor.nodes.iter().map(|&node| (node, number)));
-                        rule.needs = anchors.needs_beside(query, anchor);
+                        precondition.needs = anchors.needs_beside(query, anchor);
+                        precondition.close = anchors.close[query as usize];
                     }
                     None => always.push(number),
                 }
             }
         }
+        let languages = rules.iter().any(|(_, precondition)| precondition.language.is_some());
+        let (mut preconditions, mut known) = (Vec::new(), HashMap::new());
+        let rules: Vec<RulePlan> = rules
+            .into_iter()
+            .map(|(rule, precondition)| {
+                let number = || {
+                    *known.entry(precondition).or_insert_with(|| {
+                        preconditions.push(precondition);
+                        preconditions.len() as u32 - 1
+                    })
+                };
+                let precondition = (precondition != Precondition::default()).then(number);
+                RulePlan { precondition, ..rule }
+            })
+            .collect();
         let named = named(&nodes, &topics, &rules, exclude);
         for ((number, node), &named) in (0..).zip(&mut nodes).zip(&named) {
-            if let Node::Terms { terms, .. } = node {
+            if let Node::Terms { terms, part } = node {
                 if named == 0 {
                     // Nobody asks for it: what its terms do says the same.
                     *node = Node::Or(Box::default());
                 } else {
-                    uses.extend(terms.iter().map(|&term| (term, Use::In(number))));
+                    uses.extend(terms.iter().map(|&term| (term, Use::In(number, *part))));
                 }
             }
         }
@@ -325,13 +354,14 @@ impl<'r> Compiler<'r> {
         let uses = Uses::new(packed.collect::<Option<_>>().ok_or(too_large)?, lexicon.len());
         let (anchored_ends, anchored) = parts(anchored, nodes.len());
         nodes.shrink_to_fit();
-        rules.shrink_to_fit();
+        preconditions.shrink_to_fit();
         let plan = Plan {
-            languages: rules.iter().any(|rule| rule.language.is_some()),
+            languages,
             nodes,
             shared: named.into_iter().map(|times| times > 1).collect(),
             metas,
             rules,
+            preconditions,
             topics,
             uses,
             anchored_ends,
@@ -438,8 +468,10 @@ struct Anchors<'a> {
     lexicon: &'a Builder<'a>,
     /// None for a query that can match without any term. Nodes come after the nodes that they name.
     of_nodes: Vec<Option<Anchor>>,
-    /// Of each node some nodes of terms without each of which it cannot match.
-    needs: Vec<Vec<NodeId>>,
+    /// Of each node what it cannot match without.
+    needs: Vec<Vec<Need>>,
+    /// Of each node the terms that must stand close to each other or it cannot match.
+    close: Vec<Option<Close>>,
 }
 
 impl Anchors<'_> {
@@ -459,36 +491,49 @@ impl Anchors<'_> {
                 Node::Absent(_) | Node::Topic(_) | Node::Meta(_) => None,
             };
             self.of_nodes.push(anchor);
-            let needs = match node {
-                Node::Terms { .. } => vec![number],
+            let (needs, close) = match node {
+                Node::Terms { .. } => (vec![Need { node: number, least: 1 }], None),
                 Node::And(nodes) => self.needs_of(nodes),
-                Node::Near { left, right, .. } => self.needs_of(&[*left, *right]),
+                Node::Near { left, right, within, .. } => {
+                    let (needs, close) = self.needs_of(&[*left, *right]);
+                    let terms = |node: NodeId| matches!(self.nodes[node as usize], Node::Terms { .. });
+                    match within {
+                        Reach::Words(words) if terms(*left) && terms(*right) => {
+                            (needs, Some(Close { left: *left, right: *right, words: *words }))
+                        }
+                        _ => (needs, close),
+                    }
+                }
                 Node::Not(node, _) | Node::NotNear { left: node, .. } | Node::AtLeast(_, node) => {
                     self.needs_of(&[*node])
                 }
-                Node::Or(_) | Node::Distinct(_) | Node::Absent(_) | Node::Topic(_) | Node::Meta(_) => {
-                    Vec::new()
-                }
+                Node::Distinct(distinct) => match (&*distinct.terms, &*distinct.others) {
+                    (&[node], []) => (vec![Need { node, least: distinct.least }], None),
+                    _ => (Vec::new(), None),
+                },
+                Node::Or(_) | Node::Absent(_) | Node::Topic(_) | Node::Meta(_) => (Vec::new(), None),
             };
             self.needs.push(needs);
+            self.close.push(close);
         }
     }
 
     /// What several nodes need together: those of the terms that are likely to be rarest, and one more, as an anchor may be among
-    /// them.
-    fn needs_of(&self, nodes: &[NodeId]) -> Vec<NodeId> {
-        let mut needs: Vec<NodeId> =
+    /// them; and which of them need to be close.
+    fn needs_of(&self, nodes: &[NodeId]) -> (Vec<Need>, Option<Close>) {
+        let mut needs: Vec<Need> =
             nodes.iter().flat_map(|&node| &self.needs[node as usize]).copied().collect();
-        let cost = |node: &NodeId| self.of_nodes[*node as usize].as_ref().map(|anchor| anchor.cost);
-        needs.sort_unstable_by_key(|node| (cost(node), *node));
+        let cost = |need: &Need| self.of_nodes[need.node as usize].as_ref().map(|anchor| anchor.cost);
+        needs.sort_unstable_by_key(|need| (cost(need), *need));
         needs.dedup();
         needs.truncate(NEEDS + 1);
-        needs
+        (needs, nodes.iter().find_map(|&node| self.close[node as usize]))
     }
 
     /// What a query needs beside the anchor that sets it off.
-    fn needs_beside(&self, query: NodeId, anchor: &Anchor) -> [Option<NodeId>; NEEDS] {
-        let mut others = self.needs[query as usize].iter().copied().filter(|node| anchor.nodes != [*node]);
+    fn needs_beside(&self, query: NodeId, anchor: &Anchor) -> [Option<Need>; NEEDS] {
+        let needs = self.needs[query as usize].iter().copied();
+        let mut others = needs.filter(|need| need.least > 1 || anchor.nodes != [need.node]);
         std::array::from_fn(|_| others.next())
     }
 

@@ -1,99 +1,11 @@
 //! Where does a query match? Evaluates the nodes of a plan over the terms that were found.
 
 use super::document::Document;
-use super::find::Found;
+use super::found::FoundTerms;
 use super::hits::{Hit, NearScratch, Overlap, Taken, Within, keep_far, near, unite};
 use super::plan::{Distinct, Node, NodeId, Plan};
-use super::stamped::Stamped;
 use super::words::Words;
 use crate::rules::{Part, Reach, metadata_value};
-
-/// The terms of a document that queries ask for.
-#[derive(Debug, Default)]
-pub(super) struct FoundTerms {
-    /// The places of each term together, in order.
-    places: Vec<Found>,
-    /// Each term and where its places end.
-    pub(super) terms: Vec<(u32, u32)>,
-    /// Places as they were found, each with the index of its term in `terms`.
-    added: Vec<(Found, u32)>,
-    /// The index of each term in `terms`.
-    indexes: Stamped<u32>,
-    /// Of each node of terms the last entry of `entries`.
-    nodes: Stamped<u32>,
-    /// Terms of nodes: the index in `terms`, and the entry before of the same node; the first has itself.
-    entries: Vec<(u32, u32)>,
-}
-
-impl FoundTerms {
-    /// Forgets the document before; `terms` and `nodes` are how many of them there are.
-    pub(super) fn reset(&mut self, terms: usize, nodes: usize) {
-        self.places.clear();
-        self.terms.clear();
-        self.added.clear();
-        self.indexes.reset(terms);
-        self.nodes.reset(nodes);
-        self.entries.clear();
-    }
-
-    /// Adds a place. Those of a term come in their order.
-    pub(super) fn add(&mut self, found: Found) {
-        let index = self.indexes.get(found.term).unwrap_or_else(|| {
-            let index = self.terms.len() as u32;
-            self.indexes.set(found.term, index);
-            self.terms.push((found.term, 0));
-            index
-        });
-        self.terms[index as usize].1 += 1;
-        self.added.push((found, index));
-    }
-
-    /// Groups what was added by term.
-    pub(super) fn group(&mut self) {
-        let mut from = 0;
-        for (_, places) in &mut self.terms {
-            // Where the places of the term begin; each one that is put there moves it on, in the end to the end.
-            from += std::mem::replace(places, from);
-        }
-        self.places.resize(self.added.len(), Found::default());
-        for &(found, index) in &self.added {
-            let at = &mut self.terms[index as usize].1;
-            self.places[*at as usize] = found;
-            *at += 1;
-        }
-    }
-
-    /// Puts the term at an index of [`FoundTerms::terms`] into a node; tells whether it is the first there.
-    pub(super) fn put(&mut self, index: usize, node: NodeId) -> bool {
-        let entry = self.entries.len() as u32;
-        let before = self.nodes.get(node);
-        self.entries.push((index as u32, before.unwrap_or(entry)));
-        self.nodes.set(node, entry);
-        before.is_none()
-    }
-
-    /// Whether a term of a node was found.
-    pub(super) fn has(&self, node: NodeId) -> bool {
-        self.nodes.get(node).is_some()
-    }
-
-    /// The indexes of the terms of a node.
-    fn of_node(&self, node: NodeId) -> impl Iterator<Item = usize> {
-        let mut next = self.nodes.get(node);
-        std::iter::from_fn(move || {
-            let entry = next?;
-            let (index, before) = self.entries[entry as usize];
-            next = (before != entry).then_some(before);
-            Some(index as usize)
-        })
-    }
-
-    /// The places of the term at an index of [`FoundTerms::terms`].
-    pub(super) fn at(&self, index: usize) -> &[Found] {
-        let from = if index == 0 { 0 } else { self.terms[index - 1].1 };
-        &self.places[from as usize..self.terms[index].1 as usize]
-    }
-}
 
 /// Hits of shared nodes, remembered for a document and a set of masked words.
 #[derive(Debug, Default)]
@@ -235,8 +147,10 @@ impl<'a, 'd> Eval<'a, 'd> {
             Node::Absent(node) => !self.holds(*node),
             Node::Near { left, right, within, ordered } => {
                 self.pair(*left, *right, |eval, left, right| {
-                    let (within, near_scratch) = eval.within(*within);
-                    near(left, right, within, *ordered, near_scratch, out);
+                    if !right.is_empty() {
+                        let (within, near_scratch) = eval.within(*within);
+                        near(left, right, within, *ordered, near_scratch, out);
+                    }
                 });
                 false
             }
@@ -337,6 +251,10 @@ impl<'a, 'd> Eval<'a, 'd> {
     fn distinct(&mut self, distinct: &Distinct, out: &mut Vec<Hit>) {
         let Distinct { least, terms, others } = distinct;
         let plan = self.plan;
+        let found: usize = terms.iter().map(|&node| self.found.count(node)).sum();
+        if found + others.len() < usize::from(*least) {
+            return;
+        }
         let mut hits = self.borrow();
         let mut seen = std::mem::take(&mut self.scratch.distinct);
         seen.clear();

@@ -4,7 +4,8 @@
 //!
 //! 1. *read* (`words`): split title and text into words and hash their bare forms;
 //! 2. *find* (`anchors`, `memory`, `find`): which terms of the `lexicon` stand where;
-//! 3. *set off* (`plan`): which rules can match, because a term that they cannot do without was found;
+//! 3. *set off* (`plan`, `found`): which rules can match, because the terms that they cannot do without were found, as many as they
+//!    take and close to each other where they must be;
 //! 4. *evaluate* (`eval`, `hits`): the hits of those rules, topic by topic, as each topic's masks let it see them; where
 //!    only labels are wanted, no topic whose rules cannot add up to one (the bound of MaxScore in search engines);
 //! 5. *score* (`score`): overlap, containment, points, score, gates.
@@ -16,6 +17,7 @@ mod document;
 mod eval;
 mod explain;
 mod find;
+mod found;
 mod glob;
 mod hash;
 mod hits;

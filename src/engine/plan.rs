@@ -57,28 +57,53 @@ pub(super) struct Meta {
     pub(super) value: super::glob::Glob,
 }
 
-/// So many nodes that a rule needs are known.
+/// So many needs of a rule are known.
 pub(super) const NEEDS: usize = 2;
 
-/// A rule as it is evaluated.
-#[derive(Clone, Debug)]
+/// A rule as it is evaluated: small, as a document sets off rules that lie far apart.
+#[derive(Clone, Copy, Debug)]
 pub(super) struct RulePlan {
     /// Its topic.
     pub(super) topic: u32,
     /// Its place in the topic's rules.
     pub(super) index: u32,
     pub(super) weight: f64,
+    /// Of rules with equal hits, the one with the lowest rank counts.
+    pub(super) rank: u32,
+    /// Its query; none where it is any of some terms anywhere, which set it off one by one.
+    pub(super) query: Option<NodeId>,
+    /// Which of [`Plan::preconditions`] it has; most have none.
+    pub(super) precondition: Option<u32>,
+}
+
+/// What must be so, or a rule is not looked at: cheap to tell, by the document and what was found in it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct Precondition {
+    /// The document is in this language.
     pub(super) language: Option<Language>,
     /// Days since 1970-01-01.
     pub(super) since: Option<i32>,
     /// Days since 1970-01-01.
     pub(super) until: Option<i32>,
-    /// Its query; none where it is any of some terms anywhere, which set it off one by one.
-    pub(super) query: Option<NodeId>,
-    /// Nodes of terms beside the one that sets it off: it cannot match where no term of one of them was found.
-    pub(super) needs: [Option<NodeId>; NEEDS],
-    /// Of rules with equal hits, the one with the lowest rank counts.
-    pub(super) rank: u32,
+    /// So many terms of some nodes were found.
+    pub(super) needs: [Option<Need>; NEEDS],
+    /// Terms of two nodes stand close to each other.
+    pub(super) close: Option<Close>,
+}
+
+/// A node of terms, and how many of them it takes at least.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Need {
+    pub(super) node: NodeId,
+    pub(super) least: u16,
+}
+
+/// Two nodes of terms, and how many words are between terms of them at most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Close {
+    pub(super) left: NodeId,
+    pub(super) right: NodeId,
+    pub(super) words: u8,
 }
 
 /// A topic as it is evaluated.
@@ -98,8 +123,8 @@ pub(super) struct TopicPlan {
 pub(super) enum Use {
     /// Its hits are hits of this rule.
     Hit(u32),
-    /// Its hits are those of this node.
-    In(NodeId),
+    /// Its hits in this part of the document are those of this node.
+    In(NodeId, Option<Part>),
     /// It hides words from the topics with this set of masks.
     Masks(u32),
 }
@@ -109,19 +134,22 @@ pub(super) enum Use {
 pub(super) struct Packed(u32);
 
 /// A use names no larger number.
-const LARGEST: u32 = u32::MAX >> 2;
+const LARGEST: u32 = u32::MAX >> 4;
 
 const SEVERAL: u32 = 3 << 30;
+
+/// By what says in [`Packed`] which part it is.
+const PARTS: [Option<Part>; 4] = [None, Some(Part::Title), Some(Part::Lead), Some(Part::Text)];
 
 impl Use {
     /// None if the number is too large.
     pub(super) fn pack(self) -> Option<Packed> {
         let (kind, number) = match self {
             Use::Hit(rule) => (0, rule),
-            Use::In(node) => (1, node),
-            Use::Masks(set) => (2, set),
+            Use::In(node, part) => (4 | part.map_or(0, |part| part as u32 + 1), node),
+            Use::Masks(set) => (8, set),
         };
-        (number <= LARGEST).then_some(Packed(kind << 30 | number))
+        (number <= LARGEST).then_some(Packed(kind << 28 | number))
     }
 }
 
@@ -129,7 +157,7 @@ impl Packed {
     fn unpack(self) -> Use {
         match self.0 >> 30 {
             0 => Use::Hit(self.0),
-            1 => Use::In(self.0 & LARGEST),
+            1 => Use::In(self.0 & LARGEST, PARTS[(self.0 >> 28 & 3) as usize]),
             _ => Use::Masks(self.0 & LARGEST),
         }
     }
@@ -144,6 +172,8 @@ pub(super) struct Plan {
     pub(super) metas: Vec<Meta>,
     /// Sorted so that a rule comes after those of the topics that its own topic names, those of a topic by id.
     pub(super) rules: Vec<RulePlan>,
+    /// Those of rules, each once.
+    pub(super) preconditions: Vec<Precondition>,
     /// By the number of the topic.
     pub(super) topics: Vec<TopicPlan>,
     pub(super) uses: Uses,

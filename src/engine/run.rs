@@ -5,7 +5,7 @@ use super::document::{Document, Field};
 use super::eval::Eval;
 use super::explain;
 use super::hits::{Hit, Overlap};
-use super::plan::{RulePlan, TopicPlan, Use};
+use super::plan::{Precondition, RulePlan, TopicPlan, Use};
 use super::score::{self, Fate, RuleHit};
 use super::scratch::Scratch;
 use super::touch::{TOGETHER, touch};
@@ -131,7 +131,7 @@ impl Classifier {
     /// Collects the rules that can match, those of a topic together, and the sets of masks that hide something; `all`
     /// says whether places are kept that no query asks for.
     fn set_off(&self, document: &Document<'_>, spoken: Spoken, scratch: &mut Scratch, all: bool) {
-        let Scratch { places, found, set_off, masks, .. } = scratch;
+        let Scratch { words, places, found, set_off, masks, .. } = scratch;
         set_off.clear();
         masks.clear();
         found.reset(self.lexicon.terms(), self.plan.nodes.len());
@@ -152,12 +152,12 @@ impl Classifier {
                 }
             }
         }
-        found.group();
+        found.group(words);
         for index in 0..found.terms.len() {
             for term_use in self.plan.uses.of(found.terms[index].0) {
                 match term_use {
-                    Use::In(node) => {
-                        if found.put(index, node) {
+                    Use::In(node, part) => {
+                        if found.put(index, node, part) {
                             let rules = self.plan.set_off_by(node).iter();
                             set_off.extend(rules.map(|&rule| SetOff::new(rule, None)));
                         }
@@ -173,18 +173,21 @@ impl Classifier {
         }
         let day = document.published.map(|seconds| seconds.div_euclid(DAY));
         set_off.retain(|set_off| {
-            let rule = self.rule(set_off.rule());
-            let language = match spoken {
+            let Some(number) = self.rule(set_off.rule()).precondition else { return true };
+            let Precondition { language, since, until, needs, close } =
+                &self.plan.preconditions[number as usize];
+            let spoken = match spoken {
                 Spoken::Unsure => true,
-                Spoken::In(language) => rule.language.is_none_or(|of_rule| of_rule == language),
-                Spoken::Other => rule.language.is_none(),
+                Spoken::In(spoken) => language.is_none_or(|language| language == spoken),
+                Spoken::Other => language.is_none(),
             };
-            language
+            spoken
                 && day.is_none_or(|day| {
-                    rule.since.is_none_or(|since| i64::from(since) <= day)
-                        && rule.until.is_none_or(|until| day < i64::from(until))
+                    since.is_none_or(|since| i64::from(since) <= day)
+                        && until.is_none_or(|until| day < i64::from(until))
                 })
-                && rule.needs.iter().flatten().all(|&node| found.has(node))
+                && needs.iter().flatten().all(|need| found.count(need.node) >= usize::from(need.least))
+                && close.is_none_or(|close| found.may_be_close(close))
         });
         set_off.sort_unstable();
         set_off.dedup();

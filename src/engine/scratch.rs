@@ -1,8 +1,9 @@
 //! The memory that classifying needs, kept from one document to the next.
 
 use super::classification::{Label, NearMiss};
-use super::eval::{EvalScratch, FoundTerms};
+use super::eval::EvalScratch;
 use super::find::Found;
+use super::found::FoundTerms;
 use super::hits::{Overlap, Taken};
 use super::memory::Memory;
 use super::run::SetOff;
