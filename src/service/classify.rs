@@ -69,21 +69,20 @@ pub(super) async fn results(
     documents: Vec<Document>,
     place: impl Fn(usize) -> String,
 ) -> Result<Vec<ClassifyResult>, Status> {
-    let mut results = Vec::with_capacity(documents.len());
-    let (mut turn, mut made) = (Turn::default(), 0);
+    let mut results: Vec<ClassifyResult> = Vec::with_capacity(documents.len());
+    let (mut turn, mut made_before) = (Turn::begin(), 0);
     for (i, document) in documents.into_iter().enumerate() {
-        if turn.is_over(document.encoded_len()) {
-            call.holds(std::mem::take(&mut made));
+        if turn.is_over() {
+            call.holds(results.iter().skip(made_before).map(Message::encoded_len).sum());
+            made_before = results.len();
             yield_now().await;
             call.check()?;
+            turn = Turn::begin();
         }
         let question = question.clone();
         let classify = move |document: &_, scratch: &mut _| question.classification(document, scratch);
         let (document, answer) = workers.run(document, classify).await?;
-        let result: ClassifyResult =
-            answer.map_or_else(|fault| fault.within(&place(i)).result(&document), Into::into);
-        made += result.encoded_len();
-        results.push(result);
+        results.push(answer.map_or_else(|fault| fault.within(&place(i)).result(&document), Into::into));
     }
     Ok(results)
 }
