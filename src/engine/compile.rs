@@ -4,8 +4,8 @@ use super::TooLarge;
 use super::glob::Glob;
 use super::lexicon::{Builder, Lexicon};
 use super::plan::{
-    Close, Distinct, Meta, NEEDS, Need, Node, NodeId, Plan, Precondition, RulePlan, TopicPlan, Use, Uses,
-    parts,
+    Close, Distinct, LARGEST, Meta, NEEDS, Need, Node, NodeId, Plan, Precondition, RulePlan, TopicPlan, Use,
+    Uses, parts,
 };
 use super::score;
 use crate::rules::{Part, Query, Reach, Rule, Ruleset};
@@ -279,6 +279,9 @@ impl<'r> Compiler<'r> {
         topics: Vec<TopicPlan>,
         mut rules: Vec<(RulePlan, Precondition)>,
     ) -> Result<(Lexicon, Plan), TooLarge> {
+        if rules.len() > LARGEST as usize {
+            return Err(TooLarge { what: "rules" });
+        }
         let Compiler { lexicon, mut nodes, numbers, metas, mask_sets, .. } = self;
         for (node, number) in numbers.into_iter().collect::<Vec<_>>() {
             nodes[number as usize] = node;

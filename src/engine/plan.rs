@@ -133,8 +133,8 @@ pub(super) enum Use {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Packed(u32);
 
-/// A use names no larger number.
-const LARGEST: u32 = u32::MAX >> 4;
+/// No use names a larger number, and no rule has one, so that it fits into a number with other things.
+pub(super) const LARGEST: u32 = u32::MAX >> 5;
 
 const SEVERAL: u32 = 3 << 30;
 

@@ -392,24 +392,28 @@ impl Classifier {
     }
 }
 
-/// A rule that can match, and of a rule that is just terms the first and last word of a place of one of them, as one
-/// number, since they are sorted: those of a topic together, places in the order of the text.
+/// A rule that can match, and of a rule that is just terms the place of one of them, as one number, since they are sorted: those of a
+/// topic together, places in the order of the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct SetOff(u128);
+pub(super) struct SetOff(u64);
+
+/// So many bits tell how many words a term has beside its first, so many where it begins, and the 27 above them the rule.
+const LENGTH: u32 = 5;
+const START: u32 = 32;
 
 impl SetOff {
     fn new(rule: u32, place: Option<(u32, u32)>) -> SetOff {
-        let place = place.map_or(0, |(start, end)| (u128::from(start) + 1) << 32 | u128::from(end));
-        SetOff(u128::from(rule) << 64 | place)
+        let place = place.map_or(0, |(start, end)| u64::from(start + 1) << LENGTH | u64::from(end - start));
+        SetOff(u64::from(rule) << (START + LENGTH) | place)
     }
 
     fn rule(self) -> u32 {
-        (self.0 >> 64) as u32
+        (self.0 >> (START + LENGTH)) as u32
     }
 
     fn place(self) -> Option<(u32, u32)> {
-        let start = ((self.0 >> 32) as u32).checked_sub(1)?;
-        Some((start, self.0 as u32))
+        let start = ((self.0 >> LENGTH) as u32).checked_sub(1)?;
+        Some((start, start + (self.0 as u32 & ((1 << LENGTH) - 1))))
     }
 }
 
@@ -425,4 +429,22 @@ pub(super) struct View {
 
 fn is_undetermined(tag: &str) -> bool {
     tag.split(['-', '_']).next().is_some_and(|first| first.eq_ignore_ascii_case("und"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::plan::LARGEST;
+
+    #[test]
+    fn what_is_set_off_is_kept_and_sorted() {
+        let rules = [0, 1, LARGEST];
+        let places = [None, Some((0, 0)), Some((0, 31)), Some((1, 1)), Some((u32::MAX - 32, u32::MAX - 1))];
+        let given: Vec<_> =
+            rules.into_iter().flat_map(|rule| places.map(|place| SetOff::new(rule, place))).collect();
+        assert!(given.is_sorted());
+        let kept: Vec<_> = given.iter().map(|set_off| (set_off.rule(), set_off.place())).collect();
+        let expected: Vec<_> = rules.into_iter().flat_map(|rule| places.map(|place| (rule, place))).collect();
+        assert_eq!(kept, expected);
+    }
 }
