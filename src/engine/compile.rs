@@ -327,7 +327,7 @@ impl<'r> Compiler<'r> {
         }
         let languages = rules.iter().any(|(_, precondition)| precondition.language.is_some());
         let (mut preconditions, mut known) = (Vec::new(), HashMap::new());
-        let rules: Vec<RulePlan> = rules
+        let mut rules: Vec<RulePlan> = rules
             .into_iter()
             .map(|(rule, precondition)| {
                 let number = || {
@@ -357,6 +357,7 @@ impl<'r> Compiler<'r> {
         let uses = Uses::new(packed.collect::<Option<_>>().ok_or(too_large)?, lexicon.len());
         let (anchored_ends, anchored) = parts(anchored, nodes.len());
         nodes.shrink_to_fit();
+        rules.shrink_to_fit();
         preconditions.shrink_to_fit();
         let plan = Plan {
             languages,

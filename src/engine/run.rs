@@ -4,6 +4,7 @@ use super::classification::{Classification, Evidence, Label, NearMiss, Points, R
 use super::document::{Document, Field};
 use super::eval::Eval;
 use super::explain;
+use super::found::FoundTerms;
 use super::hits::{Hit, Overlap};
 use super::plan::{Precondition, RulePlan, TopicPlan, Use};
 use super::score::{self, Fate, RuleHit};
@@ -173,25 +174,31 @@ impl Classifier {
         }
         let day = document.published.map(|seconds| seconds.div_euclid(DAY));
         set_off.retain(|set_off| {
-            let Some(number) = self.rule(set_off.rule()).precondition else { return true };
-            let Precondition { language, since, until, needs, close } =
-                &self.plan.preconditions[number as usize];
-            let spoken = match spoken {
-                Spoken::Unsure => true,
-                Spoken::In(spoken) => language.is_none_or(|language| language == spoken),
-                Spoken::Other => language.is_none(),
-            };
-            spoken
-                && day.is_none_or(|day| {
-                    since.is_none_or(|since| i64::from(since) <= day)
-                        && until.is_none_or(|until| day < i64::from(until))
-                })
-                && needs.iter().flatten().all(|need| found.count(need.node) >= usize::from(need.least))
-                && close.is_none_or(|close| found.may_be_close(close))
+            let precondition = self.rule(set_off.rule()).precondition;
+            precondition.is_none_or(|number| self.meets(number, spoken, day, found))
         });
         set_off.sort_unstable();
         set_off.dedup();
         masks.sort_unstable();
+    }
+
+    /// Whether a document in this language, of this day and with these terms meets a precondition.
+    #[inline(never)]
+    fn meets(&self, precondition: u32, spoken: Spoken, day: Option<i64>, found: &FoundTerms) -> bool {
+        let Precondition { language, since, until, needs, close } =
+            &self.plan.preconditions[precondition as usize];
+        let spoken = match spoken {
+            Spoken::Unsure => true,
+            Spoken::In(spoken) => language.is_none_or(|language| language == spoken),
+            Spoken::Other => language.is_none(),
+        };
+        spoken
+            && day.is_none_or(|day| {
+                since.is_none_or(|since| i64::from(since) <= day)
+                    && until.is_none_or(|until| day < i64::from(until))
+            })
+            && needs.iter().flatten().all(|need| found.count(need.node) >= usize::from(need.least))
+            && close.is_none_or(|close| found.may_be_close(close))
     }
 
     /// The language that decides which rules apply; detected only where a rule names one.
