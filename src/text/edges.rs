@@ -46,8 +46,22 @@ impl<'s> Edges<'s> {
     #[inline(always)]
     pub(super) fn add(&mut self, starts: u64, ends: u64, base: u32) {
         self.make_room(BLOCK);
-        for_each_bit(starts, &mut self.spans[self.starts..], |span, bit| span.start = base + bit);
-        for_each_bit(ends, &mut self.spans[self.ends..], |span, bit| span.end = base + bit);
+        let open = usize::from(self.is_open());
+        let (mut starts_left, mut ends_left) = (starts, ends);
+        let mut from = self.ends;
+        // Side by side, so that neither waits for the other and the processor guesses once when both are done.
+        while let Some(spans) = self.spans[from..].first_chunk_mut::<{ AT_ONCE + 1 }>() {
+            for at in 0..AT_ONCE {
+                spans[at + open].start = base + starts_left.trailing_zeros();
+                spans[at].end = base + ends_left.trailing_zeros();
+                starts_left &= starts_left.wrapping_sub(1);
+                ends_left &= ends_left.wrapping_sub(1);
+            }
+            if starts_left | ends_left == 0 {
+                break;
+            }
+            from += AT_ONCE;
+        }
         self.starts += starts.count_ones() as usize;
         self.ends += ends.count_ones() as usize;
     }
@@ -74,9 +88,17 @@ impl<'s> Edges<'s> {
     #[inline(always)]
     pub(super) fn add_even(&mut self, starts: u64, length: u32, base: u32) {
         self.make_room(BLOCK);
-        for_each_bit(starts, &mut self.spans[self.ends..], |span, bit| {
-            *span = Span { start: base + bit, end: base + bit + length };
-        });
+        let mut starts_left = starts;
+        for spans in self.spans[self.ends..].as_chunks_mut::<AT_ONCE>().0 {
+            for span in spans {
+                let start = base + starts_left.trailing_zeros();
+                *span = Span { start, end: start + length };
+                starts_left &= starts_left.wrapping_sub(1);
+            }
+            if starts_left == 0 {
+                break;
+            }
+        }
         self.ends += starts.count_ones() as usize;
         self.starts = self.ends;
     }
@@ -101,24 +123,6 @@ impl<'s> Edges<'s> {
     fn make_room(&mut self, words: usize) {
         if self.spans.len() < self.starts + words {
             self.spans.resize((self.spans.len() + words) * 5 / 4, Span::default());
-        }
-    }
-}
-
-/// Does something with a span for each of the bits, and perhaps with more of the spans.
-#[inline(always)]
-fn for_each_bit(mut bits: u64, spans: &mut [Span], mut write: impl FnMut(&mut Span, u32)) {
-    let mut write_all = |spans: &mut [Span; AT_ONCE]| {
-        for span in spans {
-            write(span, bits.trailing_zeros());
-            bits &= bits.wrapping_sub(1);
-        }
-        bits != 0
-    };
-    let (spans, _) = spans.as_chunks_mut();
-    for spans in spans {
-        if !write_all(spans) {
-            break;
         }
     }
 }
