@@ -8,7 +8,8 @@ use crate::text::{Break, LEAD_WORDS, Span, break_between, split_into, with_bare}
 /// The words of title and text in one row, with a wall of [`WALL`] empty ones between them.
 #[derive(Debug, Default)]
 pub(super) struct Words {
-    /// The place of each word in its field; behind as many as there are hashes is what is left over of other documents.
+    /// The place of each word in its field; in the wall, and behind as many as there are hashes, is what is left over of other
+    /// documents.
     spans: Vec<Span>,
     /// The hash of its bare form.
     hashes: Vec<u64>,
@@ -50,8 +51,6 @@ impl Words {
         self.read_field(title, seed, keys);
         self.title = self.len();
         self.text = if self.title == 0 { 0 } else { self.title + WALL };
-        self.spans.resize(self.spans.len().max(self.text), Span::default());
-        self.spans[self.title..self.text].fill(Span::default());
         self.hashes.resize(self.text, 0);
         if keys {
             self.keys.resize(self.text, 0);
