@@ -183,6 +183,7 @@ impl Classifier {
     }
 
     /// Whether a document in this language, of this day and with these terms meets a precondition.
+    // Apart from the loop over what is set off, as most rules have no precondition.
     #[inline(never)]
     fn meets(&self, precondition: u32, spoken: Spoken, day: Option<i64>, found: &FoundTerms) -> bool {
         let Precondition { language, since, until, needs, close } =
@@ -400,7 +401,7 @@ impl Classifier {
 }
 
 /// A rule that can match, and of a rule that is just terms the place of one of them, as one number, since they are sorted: those of a
-/// topic together, places in the order of the text.
+/// topic together, places in the order of the text. Numbers of 64 bits are sorted without branches, longer ones are not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct SetOff(u64);
 
