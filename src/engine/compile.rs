@@ -290,13 +290,8 @@ impl<'r> Compiler<'r> {
         for (terms, set) in mask_sets.into_iter().collect::<Vec<_>>() {
             uses.extend(terms.into_iter().map(|term| (term, Use::Masks(set))));
         }
-        let mut anchors = Anchors {
-            nodes: &nodes,
-            lexicon: &lexicon,
-            of_nodes: Vec::new(),
-            needs: Vec::new(),
-            close: Vec::new(),
-        };
+        let mut anchors =
+            Anchors { nodes: &nodes, lexicon: &lexicon, of_nodes: Vec::new(), needs: Vec::new() };
         anchors.fill();
         let mut anchored: Vec<(NodeId, u32)> = Vec::new();
         let mut always = Vec::new();
@@ -319,27 +314,13 @@ impl<'r> Compiler<'r> {
                     Some(anchor) => {
                         anchored.extend(anchor.nodes.iter().map(|&node| (node, number)));
                         precondition.needs = anchors.needs_beside(query, anchor);
-                        precondition.close = anchors.close[query as usize];
+                        precondition.close = anchors.needs[query as usize].close;
                     }
                     None => always.push(number),
                 }
             }
         }
-        let languages = rules.iter().any(|(_, precondition)| precondition.language.is_some());
-        let (mut preconditions, mut known) = (Vec::new(), HashMap::new());
-        let mut rules: Vec<RulePlan> = rules
-            .into_iter()
-            .map(|(rule, precondition)| {
-                let number = || {
-                    *known.entry(precondition).or_insert_with(|| {
-                        preconditions.push(precondition);
-                        preconditions.len() as u32 - 1
-                    })
-                };
-                let precondition = (precondition != Precondition::default()).then(number);
-                RulePlan { precondition, ..rule }
-            })
-            .collect();
+        let (rules, preconditions) = number_preconditions(rules);
         let named = named(&nodes, &topics, &rules, exclude);
         for ((number, node), &named) in (0..).zip(&mut nodes).zip(&named) {
             if let Node::Terms { terms, part } = node {
@@ -357,10 +338,8 @@ impl<'r> Compiler<'r> {
         let uses = Uses::new(packed.collect::<Option<_>>().ok_or(too_large)?, lexicon.len());
         let (anchored_ends, anchored) = parts(anchored, nodes.len());
         nodes.shrink_to_fit();
-        rules.shrink_to_fit();
-        preconditions.shrink_to_fit();
         let plan = Plan {
-            languages,
+            languages: preconditions.iter().any(|precondition| precondition.language.is_some()),
             nodes,
             shared: named.into_iter().map(|times| times > 1).collect(),
             metas,
@@ -375,6 +354,26 @@ impl<'r> Compiler<'r> {
         };
         Ok((lexicon.build()?, plan))
     }
+}
+
+/// The preconditions of rules, each once, and the rules with the numbers of theirs.
+fn number_preconditions(rules: Vec<(RulePlan, Precondition)>) -> (Vec<RulePlan>, Vec<Precondition>) {
+    let (mut preconditions, mut numbers) = (Vec::new(), HashMap::new());
+    let mut number = |precondition: Precondition| {
+        *numbers.entry(precondition).or_insert_with(|| {
+            preconditions.push(precondition);
+            preconditions.len() as u32 - 1
+        })
+    };
+    let numbered = rules.into_iter().map(|(rule, precondition)| RulePlan {
+        precondition: (precondition != Precondition::default()).then(|| number(precondition)),
+        ..rule
+    });
+    // Collecting keeps the larger allocation.
+    let mut rules: Vec<RulePlan> = numbered.collect();
+    rules.shrink_to_fit();
+    preconditions.shrink_to_fit();
+    (rules, preconditions)
 }
 
 /// The alternatives of DISTINCT: ORs inside ORs are laid out flat.
@@ -472,10 +471,14 @@ struct Anchors<'a> {
     lexicon: &'a Builder<'a>,
     /// None for a query that can match without any term. Nodes come after the nodes that they name.
     of_nodes: Vec<Option<Anchor>>,
-    /// Of each node what it cannot match without.
-    needs: Vec<Vec<Need>>,
-    /// Of each node the terms that must stand close to each other or it cannot match.
-    close: Vec<Option<Close>>,
+    needs: Vec<Needs>,
+}
+
+/// What a node cannot match without.
+#[derive(Default)]
+struct Needs {
+    terms: Vec<Need>,
+    close: Option<Close>,
 }
 
 impl Anchors<'_> {
@@ -495,48 +498,48 @@ impl Anchors<'_> {
                 Node::Absent(_) | Node::Topic(_) | Node::Meta(_) => None,
             };
             self.of_nodes.push(anchor);
-            let (needs, close) = match node {
-                Node::Terms { .. } => (vec![Need { node: number, least: 1 }], None),
+            let need = |node: NodeId, least: u16| Needs { terms: vec![Need { node, least }], close: None };
+            let needs = match node {
+                Node::Terms { .. } => need(number, 1),
                 Node::And(nodes) => self.needs_of(nodes),
                 Node::Near { left, right, within, .. } => {
-                    let (needs, close) = self.needs_of(&[*left, *right]);
+                    let needs = self.needs_of(&[*left, *right]);
                     let terms = |node: NodeId| matches!(self.nodes[node as usize], Node::Terms { .. });
-                    match within {
+                    match *within {
                         Reach::Words(words) if terms(*left) && terms(*right) => {
-                            (needs, Some(Close { left: *left, right: *right, words: *words }))
+                            Needs { close: Some(Close { left: *left, right: *right, words }), ..needs }
                         }
-                        _ => (needs, close),
+                        _ => needs,
                     }
                 }
                 Node::Not(node, _) | Node::NotNear { left: node, .. } | Node::AtLeast(_, node) => {
                     self.needs_of(&[*node])
                 }
                 Node::Distinct(distinct) => match (&*distinct.terms, &*distinct.others) {
-                    (&[node], []) => (vec![Need { node, least: distinct.least }], None),
-                    _ => (Vec::new(), None),
+                    (&[node], []) => need(node, distinct.least),
+                    _ => Needs::default(),
                 },
-                Node::Or(_) | Node::Absent(_) | Node::Topic(_) | Node::Meta(_) => (Vec::new(), None),
+                Node::Or(_) | Node::Absent(_) | Node::Topic(_) | Node::Meta(_) => Needs::default(),
             };
             self.needs.push(needs);
-            self.close.push(close);
         }
     }
 
-    /// What several nodes need together: those of the terms that are likely to be rarest, and one more, as an anchor may be among
-    /// them; and which of them need to be close.
-    fn needs_of(&self, nodes: &[NodeId]) -> (Vec<Need>, Option<Close>) {
-        let mut needs: Vec<Need> =
-            nodes.iter().flat_map(|&node| &self.needs[node as usize]).copied().collect();
+    /// What several nodes need together: of the terms those that are likely to be rarest, and one more, as an anchor may be among
+    /// them.
+    fn needs_of(&self, nodes: &[NodeId]) -> Needs {
+        let needs = || nodes.iter().map(|&node| &self.needs[node as usize]);
+        let mut terms: Vec<Need> = needs().flat_map(|needs| &needs.terms).copied().collect();
         let cost = |need: &Need| self.of_nodes[need.node as usize].as_ref().map(|anchor| anchor.cost);
-        needs.sort_unstable_by_key(|need| (cost(need), *need));
-        needs.dedup();
-        needs.truncate(NEEDS + 1);
-        (needs, nodes.iter().find_map(|&node| self.close[node as usize]))
+        terms.sort_unstable_by_key(|need| (cost(need), *need));
+        terms.dedup();
+        terms.truncate(NEEDS + 1);
+        Needs { terms, close: needs().find_map(|needs| needs.close) }
     }
 
     /// What a query needs beside the anchor that sets it off.
     fn needs_beside(&self, query: NodeId, anchor: &Anchor) -> [Option<Need>; NEEDS] {
-        let needs = self.needs[query as usize].iter().copied();
+        let needs = self.needs[query as usize].terms.iter().copied();
         let mut others = needs.filter(|need| need.least > 1 || anchor.nodes != [need.node]);
         std::array::from_fn(|_| others.next())
     }

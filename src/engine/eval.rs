@@ -147,6 +147,7 @@ impl<'a, 'd> Eval<'a, 'd> {
             Node::Absent(node) => !self.holds(*node),
             Node::Near { left, right, within, ordered } => {
                 self.pair(*left, *right, |eval, left, right| {
+                    // Otherwise sentences might be numbered for nothing.
                     if !right.is_empty() {
                         let (within, near_scratch) = eval.within(*within);
                         near(left, right, within, *ordered, near_scratch, out);
@@ -223,7 +224,7 @@ impl<'a, 'd> Eval<'a, 'd> {
             let before = out.len();
             self.places(index, part, out);
             if out.len() > before {
-                seen(found.terms[index].0);
+                seen(found.terms[index].term);
             }
         }
         unite(out);

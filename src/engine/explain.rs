@@ -3,6 +3,7 @@
 use super::Classifier;
 use super::classification::{Dropped, HitExplanation, Points, RuleExplanation, TopicExplanation};
 use super::document::{Document, Field};
+use super::found::FoundTerm;
 use super::hits::Hit;
 use super::plan::{Node, NodeId, TopicPlan, Use};
 use super::run::View;
@@ -77,7 +78,7 @@ impl Classifier {
         let (mut eval, ..) = self.eval(document, scratch, view);
         let mut terms = Vec::new();
         let mut places = eval.borrow();
-        for (index, &(term, _)) in eval.found.terms.iter().enumerate() {
+        for (index, &FoundTerm { term, .. }) in eval.found.terms.iter().enumerate() {
             let named = match query {
                 Some(query) => self.names(query, term),
                 None => self.plan.uses.of(term).any(|term_use| term_use == Use::Hit(rule)),

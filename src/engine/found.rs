@@ -13,10 +13,7 @@ use std::ops::Range;
 pub(super) struct FoundTerms {
     /// The places of each term together, in order.
     places: Vec<Found>,
-    /// Each term and where its places end.
-    pub(super) terms: Vec<(u32, u32)>,
-    /// Of each of them where it stands.
-    blocks: Vec<Blocks>,
+    pub(super) terms: Vec<FoundTerm>,
     /// Where the title, the lead, with what may be more of it, and the text are.
     parts: [Blocks; 3],
     /// Places as they were found, each with the index of its term in `terms`.
@@ -34,7 +31,6 @@ impl FoundTerms {
     pub(super) fn reset(&mut self, terms: usize, nodes: usize) {
         self.places.clear();
         self.terms.clear();
-        self.blocks.clear();
         self.added.clear();
         self.indexes.reset(terms);
         self.nodes.reset(nodes);
@@ -46,12 +42,12 @@ impl FoundTerms {
         let index = self.indexes.get(found.term).unwrap_or_else(|| {
             let index = self.terms.len() as u32;
             self.indexes.set(found.term, index);
-            self.terms.push((found.term, 0));
-            self.blocks.push(Blocks::default());
+            self.terms.push(FoundTerm { term: found.term, ..FoundTerm::default() });
             index
         });
-        self.terms[index as usize].1 += 1;
-        self.blocks[index as usize].add(found);
+        let term = &mut self.terms[index as usize];
+        term.end += 1;
+        term.blocks.add(found);
         self.added.push((found, index));
     }
 
@@ -61,13 +57,14 @@ impl FoundTerms {
         let lead = text.start..text.end.min(text.start + LEAD_WORDS);
         self.parts = [title, lead, text].map(Blocks::of);
         let mut from = 0;
-        for (_, places) in &mut self.terms {
-            // Where the places of the term begin; each one that is put there moves it on, in the end to the end.
-            from += std::mem::replace(places, from);
+        for term in &mut self.terms {
+            // Until now how many places the term has, now where they begin; each one that is put there moves it on, in the end to the
+            // end.
+            from += std::mem::replace(&mut term.end, from);
         }
         self.places.resize(self.added.len(), Found::default());
         for &(found, index) in &self.added {
-            let at = &mut self.terms[index as usize].1;
+            let at = &mut self.terms[index as usize].end;
             self.places[*at as usize] = found;
             *at += 1;
         }
@@ -77,7 +74,7 @@ impl FoundTerms {
     /// the first of that node.
     pub(super) fn put(&mut self, index: usize, node: NodeId, part: Option<Part>) -> bool {
         let Blocks(in_part) = part.map_or(Blocks(u64::MAX), |part| self.parts[part as usize]);
-        let blocks = self.blocks[index].0 & in_part;
+        let blocks = self.terms[index].blocks.0 & in_part;
         if blocks == 0 {
             return false;
         }
@@ -113,9 +110,18 @@ impl FoundTerms {
 
     /// The places of the term at an index of [`FoundTerms::terms`].
     pub(super) fn at(&self, index: usize) -> &[Found] {
-        let from = if index == 0 { 0 } else { self.terms[index - 1].1 };
-        &self.places[from as usize..self.terms[index].1 as usize]
+        let from = if index == 0 { 0 } else { self.terms[index - 1].end };
+        &self.places[from as usize..self.terms[index].end as usize]
     }
+}
+
+/// A term that was found.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct FoundTerm {
+    pub(super) term: u32,
+    /// Where its places end in [`FoundTerms::places`].
+    end: u32,
+    blocks: Blocks,
 }
 
 /// A node of terms that were found.

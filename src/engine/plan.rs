@@ -133,12 +133,12 @@ pub(super) enum Use {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Packed(u32);
 
-/// No use names a larger number, and no rule has one, so that it fits into a number with other things.
+/// No use names a larger number, and no rule has one: [`Packed`] and what is set off keep other things beside it.
 pub(super) const LARGEST: u32 = u32::MAX >> 5;
 
 const SEVERAL: u32 = 3 << 30;
 
-/// By what says in [`Packed`] which part it is.
+/// The parts, by the two bits that tell them in [`Packed`].
 const PARTS: [Option<Part>; 4] = [None, Some(Part::Title), Some(Part::Lead), Some(Part::Text)];
 
 impl Use {

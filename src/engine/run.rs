@@ -155,7 +155,7 @@ impl Classifier {
         }
         found.group(words);
         for index in 0..found.terms.len() {
-            for term_use in self.plan.uses.of(found.terms[index].0) {
+            for term_use in self.plan.uses.of(found.terms[index].term) {
                 match term_use {
                     Use::In(node, part) => {
                         if found.put(index, node, part) {
@@ -188,12 +188,12 @@ impl Classifier {
     fn meets(&self, precondition: u32, spoken: Spoken, day: Option<i64>, found: &FoundTerms) -> bool {
         let Precondition { language, since, until, needs, close } =
             &self.plan.preconditions[precondition as usize];
-        let spoken = match spoken {
+        let in_language = match spoken {
             Spoken::Unsure => true,
             Spoken::In(spoken) => language.is_none_or(|language| language == spoken),
             Spoken::Other => language.is_none(),
         };
-        spoken
+        in_language
             && day.is_none_or(|day| {
                 since.is_none_or(|since| i64::from(since) <= day)
                     && until.is_none_or(|until| day < i64::from(until))

@@ -18,8 +18,8 @@ use tonic::Status;
 /// and back costs more than a whole article takes.
 const INLINE_BYTES: usize = 64 << 10;
 
-/// Work that takes longer is done in several goes. Measured in time, as bytes say little of it: where it was 64 KiB, a batch of 64
-/// articles was interrupted three times under rules that take 0.2 ms for so much, and each time another core was woken.
+/// Work that takes longer is done in several goes. In time, as bytes say little of it: where a turn was 64 KiB, which may take 0.2 ms,
+/// a stream of batches of 64 articles woke the other core twice as often.
 const TURN: Duration = Duration::from_millis(1);
 
 /// Runs the work of calls. Little work runs at once; much work waits for one of the places, fewer than there are cores where there
